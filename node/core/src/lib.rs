@@ -1,1 +1,16 @@
-//! Under construction.
+//! ZooKeeper's atomic broadcast (ZAB) as a pure state machine.
+//!
+//! No async, no socket, no file, no clock, no thread, no randomness, no hash order: what a server does
+//! is a function of its state and the next [`Event`], and everything it wants done is an [`Effect`].
+//! See [`event`] for the contract, and the module of each phase for the protocol.
+#![forbid(unsafe_code)]
+
+pub mod bug;
+pub mod config;
+pub mod event;
+pub mod trace;
+
+pub use bug::Bug;
+pub use config::{Config, Ensemble, Timing};
+pub use event::{ClientId, ConnId, Effect, Event, LogEntry, Now, Recovered, Snapshot, SyncToken};
+pub use trace::{SyncMode, Trace};

@@ -1,0 +1,94 @@
+//! Who belongs to the ensemble, and how long things may take.
+
+use crate::bug::Bug;
+use std::collections::BTreeSet;
+use zab_wire::ServerId;
+
+/// The voting members and what a quorum of them is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ensemble {
+    voters: BTreeSet<ServerId>,
+}
+
+impl Ensemble {
+    /// An ensemble of these voters, each with one vote (ZooKeeper's `QuorumMaj`).
+    #[must_use]
+    pub fn new(voters: impl IntoIterator<Item = ServerId>) -> Self {
+        Self { voters: voters.into_iter().collect() }
+    }
+
+    /// The voters in order of their ids.
+    pub fn voters(&self) -> impl Iterator<Item = ServerId> + '_ {
+        self.voters.iter().copied()
+    }
+
+    /// Whether `server` has a vote.
+    #[must_use]
+    pub fn is_voter(&self, server: ServerId) -> bool {
+        self.voters.contains(&server)
+    }
+
+    /// Whether the voters among `servers` are more than half of all voters.
+    #[must_use]
+    pub fn is_quorum(&self, servers: &BTreeSet<ServerId>) -> bool {
+        servers.intersection(&self.voters).count() > self.voters.len() / 2
+    }
+}
+
+/// ZooKeeper's times. All in ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// tickTime
+    pub tick_ms: u64,
+    /// initLimit × tickTime: how long discovery and synchronization may each take.
+    pub init_limit_ms: u64,
+    /// syncLimit × tickTime: how long a peer may be silent.
+    pub sync_limit_ms: u64,
+    /// minSessionTimeout
+    pub min_session_ms: i32,
+    /// maxSessionTimeout
+    pub max_session_ms: i32,
+    /// How long no better vote may come before an election is decided.
+    pub finalize_wait_ms: u64,
+    /// First and shortest pause before votes are sent again.
+    pub notification_min_ms: u64,
+    /// Longest pause before votes are sent again.
+    pub notification_max_ms: u64,
+}
+
+impl Timing {
+    /// ZooKeeper's defaults around a tick and the two limits, in ticks.
+    #[must_use]
+    pub fn new(tick_ms: u64, init_limit: u64, sync_limit: u64) -> Self {
+        let tick = i32::try_from(tick_ms).unwrap_or(i32::MAX);
+        Self {
+            tick_ms,
+            init_limit_ms: init_limit * tick_ms,
+            sync_limit_ms: sync_limit * tick_ms,
+            min_session_ms: tick.saturating_mul(2),
+            max_session_ms: tick.saturating_mul(20),
+            finalize_wait_ms: 200,
+            notification_min_ms: 200,
+            notification_max_ms: 60_000,
+        }
+    }
+}
+
+/// All that a server must be told before it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Which server this is.
+    pub me: ServerId,
+    /// The members.
+    pub ensemble: Ensemble,
+    /// The times.
+    pub timing: Timing,
+    /// The ensemble as text, sent along with votes and NEWLEADER (`server.N=…` lines and `version=…`).
+    pub config_text: String,
+    /// How many committed transactions stay in memory for DIFF (`commitLogCount`).
+    pub commit_log_count: usize,
+    /// A snapshot is taken after about this many transactions (`snapCount`).
+    pub snap_count: usize,
+    /// A deliberate fault, to measure the tester; `None` in every honest server.
+    pub bug: Option<Bug>,
+}
