@@ -1,0 +1,3 @@
+//! The cluster under test: real processes of this machine.
+mod id;
+pub(crate) use id::NodeId;

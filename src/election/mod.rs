@@ -1,0 +1,3 @@
+//! Elections.
+mod leader;
+pub(crate) use leader::LeaderView;

@@ -1,0 +1,3 @@
+//! Faults.
+mod record;
+pub(crate) use record::{FaultAction, FaultOutcome, FaultRecord, PlannedFault};

@@ -1,0 +1,96 @@
+//! A fault as it was planned, and what became of it.
+
+use crate::cluster::NodeId;
+use crate::network::{Cut, Grudge};
+use crate::plan::{FaultFamily, PartitionShape, TargetSpec};
+use serde::{Deserialize, Serialize};
+
+/// A fault with its targets resolved: an entry of `schedule.json`, which `replay` runs again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PlannedFault {
+    /// Counts from 1.
+    pub(crate) id: u32,
+    /// When it is to be injected, ns of the run.
+    pub(crate) at_ns: u64,
+    /// How long it lasts before it is healed, ns.
+    pub(crate) lasts_ns: u64,
+    /// What it does.
+    pub(crate) action: FaultAction,
+}
+
+/// What a fault does, to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "kebab-case")]
+pub(crate) enum FaultAction {
+    /// Cut links.
+    Partition {
+        /// The shape asked for.
+        shape: PartitionShape,
+        /// The links it came to.
+        grudge: Grudge,
+        /// How they are cut.
+        how: Cut,
+    },
+    /// SIGSTOP, later SIGCONT.
+    Pause {
+        /// The target asked for.
+        target: TargetSpec,
+        /// The nodes it came to.
+        nodes: Vec<NodeId>,
+    },
+    /// SIGKILL, later a restart.
+    Kill {
+        /// The target asked for.
+        target: TargetSpec,
+        /// The nodes it came to.
+        nodes: Vec<NodeId>,
+    },
+}
+
+impl FaultAction {
+    /// The family.
+    pub(crate) fn family(&self) -> FaultFamily {
+        match self {
+            Self::Partition { .. } => FaultFamily::Partition,
+            Self::Pause { .. } => FaultFamily::Pause,
+            Self::Kill { .. } => FaultFamily::Kill,
+        }
+    }
+}
+
+/// How a fault ended. Only installed ones count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub(crate) enum FaultOutcome {
+    /// It took effect; the evidence says how that is known.
+    Installed,
+    /// It was not tried.
+    Skipped {
+        /// Why, such as "every target is already dead".
+        why: String,
+    },
+    /// It was tried and its effect was not seen.
+    Failed {
+        /// What was seen instead.
+        why: String,
+    },
+}
+
+/// What became of a fault: an entry of `faults` in `results.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FaultRecord {
+    /// What was planned.
+    #[serde(flatten)]
+    pub(crate) planned: PlannedFault,
+    /// How it ended.
+    #[serde(flatten)]
+    pub(crate) outcome: FaultOutcome,
+    /// The leader and its epoch when it was injected, if known.
+    pub(crate) leader_at_injection: Option<NodeId>,
+    /// When its effect was in place, ns of the run.
+    pub(crate) installed_ns: Option<u64>,
+    /// When healing was complete, ns of the run.
+    pub(crate) healed_ns: Option<u64>,
+    /// What shows that it took effect: process state, exit status, bytes held; one sentence each.
+    pub(crate) evidence: Vec<String>,
+}
