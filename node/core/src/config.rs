@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use zab_wire::ServerId;
 
 /// The voting members and what a quorum of them is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ensemble {
     voters: BTreeSet<ServerId>,
 }
@@ -28,15 +28,21 @@ impl Ensemble {
         self.voters.contains(&server)
     }
 
+    /// How many voters are a quorum.
+    #[must_use]
+    pub fn quorum_size(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+
     /// Whether the voters among `servers` are more than half of all voters.
     #[must_use]
     pub fn is_quorum(&self, servers: &BTreeSet<ServerId>) -> bool {
-        servers.intersection(&self.voters).count() > self.voters.len() / 2
+        servers.intersection(&self.voters).count() >= self.quorum_size()
     }
 }
 
 /// ZooKeeper's times. All in ms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timing {
     /// tickTime
     pub tick_ms: u64,
@@ -52,7 +58,8 @@ pub struct Timing {
     pub finalize_wait_ms: u64,
     /// First and shortest pause before votes are sent again.
     pub notification_min_ms: u64,
-    /// Longest pause before votes are sent again.
+    /// Longest pause before votes are sent again. ZooKeeper's default is 60 s, which keeps a node that
+    /// was cut off for a while out for as long again; a vote is 100 bytes, so a second costs nothing.
     pub notification_max_ms: u64,
 }
 
@@ -69,13 +76,13 @@ impl Timing {
             max_session_ms: tick.saturating_mul(20),
             finalize_wait_ms: 200,
             notification_min_ms: 200,
-            notification_max_ms: 60_000,
+            notification_max_ms: 1_000,
         }
     }
 }
 
 /// All that a server must be told before it starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Which server this is.
     pub me: ServerId,

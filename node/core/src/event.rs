@@ -7,7 +7,8 @@
 //! * Disk effects ([`Effect::Append`] to [`Effect::InstallSnapshot`]) may be carried out lazily and in
 //!   groups, but in order; [`Effect::Sync`] is answered by [`Event::Synced`] only when every disk
 //!   effect before it is durable (written, fsynced, renamed, directory fsynced).
-//! * [`Effect::Truncate`] is answered by [`Event::Truncated`] with the state as it is now on disk.
+//! * [`Effect::Truncate`] is answered by [`Event::Truncated`] with the state as it is now on disk, or by
+//!   [`Event::TruncationImpossible`] when the log does not contain the place.
 //! * Nothing that promises durability to a peer is pushed before its `Synced`. A driver that sends
 //!   early or forgets an effect is wrong in a way that can be seen here.
 //! * Connections deliver messages in order or break. After `Effect::Close` or `Event::ConnDown` a
@@ -127,6 +128,9 @@ pub enum Event {
         /// The state as it is on disk now.
         recovered: Recovered,
     },
+    /// [`Effect::Truncate`] cannot be done: the log on disk begins behind `to`, or does not contain it.
+    /// Nothing was changed.
+    TruncationImpossible,
     /// A client's first frame.
     ClientConnect {
         /// Its connection.

@@ -6,11 +6,21 @@
 #![forbid(unsafe_code)]
 
 pub mod bug;
+mod clients;
 pub mod config;
+mod election;
 pub mod event;
+mod follower;
+mod leader;
+mod log;
+mod prepare;
+mod server;
+mod state;
 pub mod trace;
+mod tree;
 
 pub use bug::Bug;
 pub use config::{Config, Ensemble, Timing};
 pub use event::{ClientId, ConnId, Effect, Event, LogEntry, Now, Recovered, Snapshot, SyncToken};
-pub use trace::{SyncMode, Trace};
+pub use server::{Server, Status};
+pub use trace::{SyncMode, Trace, TraceValue};

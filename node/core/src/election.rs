@@ -1,0 +1,270 @@
+//! Phase 0: Fast Leader Election (`FastLeaderElection.lookForLeader`, Zab paper §V.A).
+//!
+//! Decides whom to try, nothing more: safety comes from the epochs of discovery. Votes are compared by
+//! peerEpoch, then zxid, then server id; a round (logical clock) keeps votes of different elections
+//! apart; a decision waits a moment for a better vote.
+
+use crate::bug::Bug;
+use crate::config::{Config, Ensemble};
+use crate::state::{Out, State};
+use crate::trace::Trace;
+use std::collections::{BTreeMap, BTreeSet};
+use zab_wire::election::{Notification, PeerState};
+use zab_wire::{ServerId, Zxid};
+
+/// Whom a server wants as leader, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Vote {
+    /// The candidate.
+    pub(crate) leader: ServerId,
+    /// The candidate's last zxid.
+    pub(crate) zxid: Zxid,
+    /// The candidate's currentEpoch.
+    pub(crate) epoch: i64,
+}
+
+impl Vote {
+    fn of(message: &Notification) -> Self {
+        Self { leader: message.leader, zxid: message.zxid, epoch: message.peer_epoch }
+    }
+
+    /// Whether this vote wins over `other` (`totalOrderPredicate`).
+    fn beats(&self, other: &Self, config: &Config) -> bool {
+        if config.bug == Some(Bug::ElectAny) {
+            return self.leader > other.leader;
+        }
+        (self.epoch, self.zxid, self.leader) > (other.epoch, other.zxid, other.leader)
+    }
+}
+
+/// The vote of a server that is out of election, with its round and state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Settled {
+    vote: Vote,
+    round: i64,
+    state: PeerState,
+}
+
+/// An election this server takes part in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Election {
+    /// What this server votes for on its own account.
+    initial: Vote,
+    /// The best vote it knows.
+    proposal: Vote,
+    /// Votes of this round, own one included (`recvset`).
+    votes: BTreeMap<ServerId, Vote>,
+    /// Servers of this round that are out of election already.
+    in_round: BTreeMap<ServerId, Settled>,
+    /// Servers that follow or lead, whatever their round (`outofelection`).
+    settled: BTreeMap<ServerId, Settled>,
+    /// A quorum agrees; decided at this time unless a better vote comes.
+    decide_at: Option<u64>,
+    /// Votes are sent again at this time, and how long after that once more.
+    resend_at: u64,
+    resend_after: u64,
+}
+
+impl Election {
+    /// Begins a round: one vote for oneself, sent to all.
+    pub(crate) fn start(state: &mut State, out: &mut Out<'_>) -> Self {
+        state.round += 1;
+        let me = state.config.me;
+        let initial = Vote { leader: me, zxid: state.log.last(), epoch: i64::from(state.current_epoch) };
+        out.trace(Trace::ElectionStarted {
+            round: state.round,
+            zxid: initial.zxid,
+            epoch: state.current_epoch,
+        });
+        let resend_after = state.config.timing.notification_min_ms;
+        let mut election = Self {
+            initial,
+            proposal: initial,
+            votes: BTreeMap::from([(me, initial)]),
+            in_round: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            decide_at: None,
+            resend_at: out.now.mono_ms + resend_after,
+            resend_after,
+        };
+        election.send_all(state, out);
+        election.weigh(state, out);
+        election
+    }
+
+    /// When this election wants a tick.
+    pub(crate) fn deadline(&self) -> u64 {
+        self.decide_at.map_or(self.resend_at, |at| at.min(self.resend_at))
+    }
+
+    /// A vote of another server. Gives the leader if that decides the election.
+    pub(crate) fn on_notification(
+        &mut self,
+        from: ServerId,
+        message: &Notification,
+        state: &mut State,
+        out: &mut Out<'_>,
+    ) -> Option<ServerId> {
+        let ensemble = &state.config.ensemble;
+        // Who does not vote is answered by the server, but has no say; a candidate must be a voter.
+        if !ensemble.is_voter(from) || !ensemble.is_voter(message.leader) {
+            return None;
+        }
+        match message.state {
+            PeerState::Looking => {
+                self.on_looking(from, message, state, out);
+                None
+            }
+            PeerState::Following | PeerState::Leading => self.on_settled(from, message, state, out),
+            PeerState::Observing => None,
+        }
+    }
+
+    /// Time has passed. Gives the leader if the election is decided.
+    pub(crate) fn on_tick(&mut self, state: &State, out: &mut Out<'_>) -> Option<ServerId> {
+        if self.decide_at.is_some_and(|at| out.now.mono_ms >= at) {
+            out.trace(Trace::Elected { leader: self.proposal.leader, round: state.round });
+            return Some(self.proposal.leader);
+        }
+        if out.now.mono_ms >= self.resend_at {
+            self.resend_after = (self.resend_after * 2).min(state.config.timing.notification_max_ms);
+            self.resend_at = out.now.mono_ms + self.resend_after;
+            self.send_all(state, out);
+        }
+        None
+    }
+
+    fn on_looking(&mut self, from: ServerId, message: &Notification, state: &mut State, out: &mut Out<'_>) {
+        let vote = Vote::of(message);
+        if message.election_epoch > state.round {
+            state.round = message.election_epoch;
+            self.votes.clear();
+            self.in_round.clear();
+            self.proposal = if vote.beats(&self.initial, &state.config) { vote } else { self.initial };
+            self.votes.insert(state.config.me, self.proposal);
+            self.decide_at = None;
+            self.send_all(state, out);
+        } else if message.election_epoch < state.round {
+            // It is behind: with our vote it learns the round.
+            self.send(from, state, out);
+            return;
+        } else if vote.beats(&self.proposal, &state.config) {
+            self.proposal = vote;
+            self.votes.insert(state.config.me, vote);
+            self.decide_at = None;
+            self.send_all(state, out);
+        }
+        self.votes.insert(from, vote);
+        self.settled.remove(&from);
+        self.weigh(state, out);
+    }
+
+    /// Looks whether a quorum shares the proposal. If everybody does, no better vote can come and the
+    /// finalize wait is spared; that makes the first election of a healthy ensemble quick.
+    fn weigh(&mut self, state: &State, out: &mut Out<'_>) {
+        let ensemble = &state.config.ensemble;
+        let supporters = self.supporters();
+        if !ensemble.is_quorum(&supporters) {
+            self.decide_at = None;
+        } else if ensemble.voters().all(|voter| supporters.contains(&voter)) {
+            self.decide_at = Some(out.now.mono_ms);
+        } else if self.decide_at.is_none() {
+            self.decide_at = Some(out.now.mono_ms + state.config.timing.finalize_wait_ms);
+        }
+    }
+
+    fn supporters(&self) -> BTreeSet<ServerId> {
+        self.votes.iter().filter(|(_, vote)| **vote == self.proposal).map(|(server, _)| *server).collect()
+    }
+
+    fn on_settled(
+        &mut self,
+        from: ServerId,
+        message: &Notification,
+        state: &mut State,
+        out: &mut Out<'_>,
+    ) -> Option<ServerId> {
+        let settled =
+            Settled { vote: Vote::of(message), round: message.election_epoch, state: message.state };
+        let (me, ensemble) = (state.config.me, &state.config.ensemble);
+        if settled.round == state.round {
+            self.in_round.insert(from, settled);
+            let mut same: BTreeSet<ServerId> =
+                self.in_round.iter().filter(|(_, s)| s.vote == settled.vote).map(|(id, _)| *id).collect();
+            same.extend(self.votes.iter().filter(|(_, vote)| **vote == settled.vote).map(|(id, _)| *id));
+            if ensemble.is_quorum(&same) && leads(&self.in_round, &settled, me, state.round) {
+                out.trace(Trace::Elected { leader: settled.vote.leader, round: state.round });
+                return Some(settled.vote.leader);
+            }
+        }
+        self.settled.insert(from, settled);
+        // Out of election only leader and epoch count: rounds and zxids may differ (ZOOKEEPER-1732, 1805).
+        let same = supporters_of_settled(&self.settled, &settled, ensemble);
+        if ensemble.is_quorum(&same) && leads(&self.settled, &settled, me, state.round) {
+            state.round = settled.round;
+            out.trace(Trace::Elected { leader: settled.vote.leader, round: state.round });
+            return Some(settled.vote.leader);
+        }
+        None
+    }
+
+    /// The vote that stands for an elected leader, as this server knows it.
+    pub(crate) fn vote_for(&self, leader: ServerId) -> Vote {
+        if self.proposal.leader == leader {
+            return self.proposal;
+        }
+        let known = self.settled.values().chain(self.in_round.values()).map(|settled| settled.vote);
+        known.into_iter().find(|vote| vote.leader == leader).unwrap_or(Vote { leader, ..self.proposal })
+    }
+
+    fn send_all(&self, state: &State, out: &mut Out<'_>) {
+        for voter in state.config.ensemble.voters() {
+            if voter != state.config.me {
+                self.send(voter, state, out);
+            }
+        }
+    }
+
+    /// Sends the present proposal to one server.
+    pub(crate) fn send(&self, to: ServerId, state: &State, out: &mut Out<'_>) {
+        out.notify(to, notification(PeerState::Looking, self.proposal, state.round, &state.config));
+    }
+}
+
+fn supporters_of_settled(
+    votes: &BTreeMap<ServerId, Settled>,
+    settled: &Settled,
+    ensemble: &Ensemble,
+) -> BTreeSet<ServerId> {
+    votes
+        .iter()
+        .filter(|(id, s)| {
+            ensemble.is_voter(**id)
+                && s.vote.leader == settled.vote.leader
+                && s.vote.epoch == settled.vote.epoch
+        })
+        .map(|(id, _)| *id)
+        .collect()
+}
+
+/// Whether the leader voted for says itself that it leads (`checkLeader`): otherwise followers that
+/// have not noticed its death would keep electing it.
+fn leads(votes: &BTreeMap<ServerId, Settled>, settled: &Settled, me: ServerId, round: i64) -> bool {
+    let leader = settled.vote.leader;
+    if leader == me {
+        return settled.round == round;
+    }
+    votes.get(&leader).is_some_and(|s| s.state == PeerState::Leading)
+}
+
+/// A vote as it goes on the wire.
+pub(crate) fn notification(state: PeerState, vote: Vote, round: i64, config: &Config) -> Notification {
+    Notification {
+        state,
+        leader: vote.leader,
+        zxid: vote.zxid,
+        election_epoch: round,
+        peer_epoch: vote.epoch,
+        config: config.config_text.clone(),
+    }
+}

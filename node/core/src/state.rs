@@ -1,0 +1,296 @@
+//! What a server keeps across its roles, and the hand through which every phase acts.
+
+use crate::bug::Bug;
+use crate::clients::Clients;
+use crate::config::Config;
+use crate::election::Vote;
+use crate::event::{ClientId, ConnId, Effect, LogEntry, Now, Recovered, Snapshot, SyncToken};
+use crate::log::Log;
+use crate::trace::Trace;
+use crate::tree::Tree;
+use bytes::Bytes;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::ControlFlow;
+use zab_wire::client::Outcome;
+use zab_wire::election::Notification;
+use zab_wire::quorum::QuorumMessage;
+use zab_wire::txn::{self, Txn, TxnHeader};
+use zab_wire::{ServerId, Zxid};
+
+/// Whether a role goes on; breaking gives the reason for going LOOKING.
+pub(crate) type Flow = ControlFlow<&'static str>;
+
+/// Go on in this role.
+pub(crate) const STAY: Flow = ControlFlow::Continue(());
+
+/// Give up this role.
+pub(crate) fn give_up(reason: &'static str) -> Flow {
+    ControlFlow::Break(reason)
+}
+
+/// Where effects go while one event is handled.
+pub(crate) struct Out<'a> {
+    /// The clocks at this event.
+    pub(crate) now: Now,
+    /// What is to be done.
+    pub(crate) effects: &'a mut Vec<Effect>,
+}
+
+impl Out<'_> {
+    pub(crate) fn send(&mut self, conn: ConnId, message: QuorumMessage) {
+        self.effects.push(Effect::Send { conn, message });
+    }
+
+    pub(crate) fn close(&mut self, conn: ConnId) {
+        self.effects.push(Effect::Close { conn });
+    }
+
+    pub(crate) fn notify(&mut self, to: ServerId, message: Notification) {
+        self.effects.push(Effect::Notify { to, message });
+    }
+
+    pub(crate) fn reply(&mut self, client: ClientId, frame: Vec<u8>) {
+        self.effects.push(Effect::Reply { client, frame });
+    }
+
+    pub(crate) fn close_client(&mut self, client: ClientId) {
+        self.effects.push(Effect::CloseClient { client });
+    }
+
+    pub(crate) fn trace(&mut self, trace: Trace) {
+        self.effects.push(Effect::Trace(trace));
+    }
+
+    pub(crate) fn fatal(&mut self, reason: String) {
+        self.effects.push(Effect::Fatal { reason });
+    }
+}
+
+/// A transaction that was just applied, and its answer.
+pub(crate) struct Applied {
+    pub(crate) header: TxnHeader,
+    pub(crate) txn: Txn,
+    pub(crate) outcome: Outcome,
+}
+
+/// What outlives a role.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(crate) config: Config,
+    /// The highest epoch promised, as written to disk (or on its way there).
+    pub(crate) accepted_epoch: u32,
+    /// The epoch whose initial history the log holds.
+    pub(crate) current_epoch: u32,
+    pub(crate) log: Log,
+    /// The log applied up to its mark.
+    pub(crate) tree: Tree,
+    /// The election's logical clock; in memory only.
+    pub(crate) round: i64,
+    /// The vote of the last election, told to whoever is LOOKING; its epoch is the new one after
+    /// synchronization.
+    pub(crate) settled_vote: Option<Vote>,
+    pub(crate) clients: Clients,
+    /// Connections to former leaders that the planted bug `skip-epoch-check` keeps obeying.
+    pub(crate) ghosts: BTreeSet<ConnId>,
+    /// The disk is cutting the log: until it is done, memory and disk disagree.
+    pub(crate) truncating: bool,
+    /// The disk could not cut the log where a leader asked (a snapshot is in the way), so DIFF and TRUNC
+    /// are of no use until a leader has sent the whole tree.
+    pub(crate) needs_whole_tree: bool,
+    /// The epoch this server last served in: replies before its first transaction carry `epoch << 32`.
+    served_epoch: u32,
+    /// Up to here the log is on disk.
+    durable: Zxid,
+    /// Points asked for: token, and the end of the log at that point.
+    syncs: VecDeque<(SyncToken, Zxid)>,
+    next_token: u64,
+    next_conn: u64,
+    /// Transactions applied since the last snapshot, and after how many the next is due.
+    since_snapshot: usize,
+    snapshot_after: usize,
+}
+
+impl State {
+    pub(crate) fn new(config: Config) -> Self {
+        let snapshot_after = first_snapshot_after(&config);
+        Self {
+            config,
+            accepted_epoch: 0,
+            current_epoch: 0,
+            log: Log::default(),
+            tree: Tree::default(),
+            round: 0,
+            settled_vote: None,
+            clients: Clients::default(),
+            ghosts: BTreeSet::new(),
+            truncating: false,
+            needs_whole_tree: false,
+            served_epoch: 0,
+            durable: Zxid::ZERO,
+            syncs: VecDeque::new(),
+            next_token: 0,
+            next_conn: 0,
+            since_snapshot: 0,
+            snapshot_after,
+        }
+    }
+
+    pub(crate) fn has_bug(&self, bug: Bug) -> bool {
+        self.config.bug == Some(bug)
+    }
+
+    /// Takes over what the disk holds. The log is not applied yet: which part of it is committed only
+    /// the next leader can say.
+    pub(crate) fn load(&mut self, recovered: Recovered, out: &mut Out<'_>) {
+        self.accepted_epoch = recovered.accepted_epoch;
+        self.current_epoch = recovered.current_epoch;
+        self.reload(recovered, out);
+    }
+
+    /// Takes over tree and log from the disk again, after a truncation. Epochs stay as they are.
+    pub(crate) fn reload(&mut self, recovered: Recovered, out: &mut Out<'_>) {
+        let Snapshot { zxid: base, tree } =
+            recovered.snapshot.unwrap_or_else(|| Snapshot { zxid: Zxid::ZERO, tree: Bytes::new() });
+        self.tree = if tree.is_empty() {
+            Tree::default()
+        } else {
+            match Tree::from_snapshot(&tree) {
+                Ok(tree) => tree,
+                Err(error) => return out.fatal(format!("the snapshot at {base} cannot be read: {error}")),
+            }
+        };
+        self.log = Log::starting_at(base, recovered.entries);
+        self.forget_durability(self.log.last());
+    }
+
+    /// The log was replaced: what earlier points promised speaks of another log.
+    fn forget_durability(&mut self, durable: Zxid) {
+        self.durable = durable;
+        for (_, at) in &mut self.syncs {
+            *at = Zxid::ZERO;
+        }
+    }
+
+    /// Adds a transaction to the log and the disk's queue. The caller has checked its place.
+    pub(crate) fn append(&mut self, entry: LogEntry, out: &mut Out<'_>) {
+        self.log.append(entry.clone());
+        out.effects.push(Effect::Append(entry));
+    }
+
+    /// Cuts the log behind `to`; the disk answers with what is left.
+    pub(crate) fn truncate(&mut self, to: Zxid, out: &mut Out<'_>) {
+        self.truncating = true;
+        out.trace(Trace::LogTruncated { to, from: self.log.last() });
+        out.effects.push(Effect::Truncate { to });
+    }
+
+    /// Asks to be told when everything up to here is durable.
+    pub(crate) fn sync(&mut self, out: &mut Out<'_>) -> SyncToken {
+        self.next_token += 1;
+        let token = SyncToken(self.next_token);
+        self.syncs.push_back((token, self.log.last()));
+        out.effects.push(Effect::Sync { token });
+        token
+    }
+
+    /// Notes that a point is durable.
+    pub(crate) fn synced(&mut self, token: SyncToken) {
+        while let Some((at_token, at)) = self.syncs.front().copied() {
+            if at_token > token {
+                return;
+            }
+            self.durable = self.durable.max(at);
+            self.syncs.pop_front();
+        }
+    }
+
+    /// Up to here the log is on disk.
+    pub(crate) fn durable(&self) -> Zxid {
+        self.durable.min(self.log.last())
+    }
+
+    pub(crate) fn accept_epoch(&mut self, epoch: u32, out: &mut Out<'_>) {
+        self.accepted_epoch = epoch;
+        out.effects.push(Effect::SetAcceptedEpoch(epoch));
+    }
+
+    pub(crate) fn enter_epoch(&mut self, epoch: u32, out: &mut Out<'_>) {
+        self.current_epoch = epoch;
+        out.effects.push(Effect::SetCurrentEpoch(epoch));
+    }
+
+    /// Replaces everything by a leader's tree.
+    ///
+    /// # Errors
+    /// The reason, when the tree cannot be read; nothing is changed then.
+    pub(crate) fn install(&mut self, snapshot: Snapshot, out: &mut Out<'_>) -> Result<(), &'static str> {
+        let Ok(tree) = Tree::from_snapshot(&snapshot.tree) else {
+            return Err("sent a tree that cannot be read");
+        };
+        self.tree = tree;
+        self.log = Log::starting_at(snapshot.zxid, Vec::new());
+        self.forget_durability(Zxid::ZERO);
+        self.needs_whole_tree = false;
+        self.since_snapshot = 0;
+        out.trace(Trace::SnapshotInstalled { zxid: snapshot.zxid });
+        out.effects.push(Effect::InstallSnapshot(snapshot));
+        Ok(())
+    }
+
+    /// Applies the next entry of the log, if it is at most `to`.
+    pub(crate) fn apply_next(&mut self, to: Zxid, out: &mut Out<'_>) -> Option<Applied> {
+        let entry = self.log.next_unapplied().filter(|entry| entry.zxid <= to)?;
+        let (header, txn) = match txn::decode(&entry.txn) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                out.fatal(format!("the transaction {} in the log cannot be read: {error}", entry.zxid));
+                return None;
+            }
+        };
+        let outcome = self.tree.apply(&header, &txn);
+        self.log.mark_applied();
+        self.since_snapshot += 1;
+        Some(Applied { header, txn, outcome })
+    }
+
+    /// Applies the log up to `to` for nobody's sake: no client waits for the answers.
+    pub(crate) fn apply_silently(&mut self, to: Zxid, out: &mut Out<'_>) {
+        while self.apply_next(to, out).is_some() {}
+        self.after_applying(out);
+    }
+
+    /// Housekeeping once a batch is applied: memory, and a snapshot when it is due.
+    pub(crate) fn after_applying(&mut self, out: &mut Out<'_>) {
+        self.log.trim(self.config.commit_log_count);
+        if self.since_snapshot >= self.snapshot_after {
+            self.since_snapshot = 0;
+            self.snapshot_after = self.config.snap_count.max(1);
+            let snapshot = Snapshot { zxid: self.log.applied(), tree: self.tree.to_snapshot() };
+            out.effects.push(Effect::TakeSnapshot(snapshot));
+        }
+    }
+
+    /// From now on answers belong to this epoch.
+    pub(crate) fn serve(&mut self, epoch: u32) {
+        self.served_epoch = epoch;
+    }
+
+    /// The zxid of answers: the last transaction applied, or the epoch's own while it has none.
+    pub(crate) fn view(&self) -> Zxid {
+        self.log.applied().max(Zxid::of_epoch(self.served_epoch))
+    }
+
+    /// A new connection to a leader.
+    pub(crate) fn new_conn(&mut self) -> ConnId {
+        self.next_conn += 1;
+        ConnId::Outbound(self.next_conn)
+    }
+}
+
+/// Servers must not all write their first snapshot at once, so each begins at another point of the
+/// second half (ZooKeeper draws it by chance; the core has no chance).
+fn first_snapshot_after(config: &Config) -> usize {
+    let half = (config.snap_count / 2).max(1);
+    let me = usize::try_from(config.me.0).unwrap_or(0);
+    half + me.wrapping_mul(7919) % half
+}
