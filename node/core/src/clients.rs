@@ -3,6 +3,10 @@
 //! Writes and syncs are sent on at once, however many are under way; reads wait behind the earlier
 //! writes and syncs of their session, so that a session reads its own writes (ZooKeeper's
 //! `CommitProcessor`). Answers leave in the order of the requests.
+//!
+//! A sync takes a round to a quorum, so writes sent behind it could overtake it, and a read between the
+//! two would see a write of its own session's future. Therefore writes behind an unanswered sync are
+//! held here until it is answered.
 
 use crate::config::Config;
 use crate::event::{ClientId, Now};
@@ -19,7 +23,7 @@ use zab_wire::txn::ForwardedRequest;
 use zab_wire::{SessionId, Zxid};
 
 /// What is to be done for a client by the ensemble.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Submission {
     /// Propose this.
     Write(ForwardedRequest),
@@ -65,6 +69,8 @@ enum Waiting {
     Write { xid: i32, frame: Option<Vec<u8>> },
     /// A sync, with its frame once the leader answered.
     Sync { xid: i32, frame: Option<Vec<u8>> },
+    /// A write behind an unanswered sync, or a sync behind such a write: not sent on yet.
+    Held(Submission),
     /// A read behind one of those.
     Read { xid: i32, request: ReadRequest },
 }
@@ -92,6 +98,59 @@ struct Connection {
     queue: VecDeque<Waiting>,
 }
 
+impl Connection {
+    /// Sends a request on, or holds it until the syncs before it are answered.
+    fn submit(&mut self, submission: Submission) -> Option<Submission> {
+        let is_write = matches!(submission, Submission::Write(_));
+        let held = self.queue.iter().any(|waiting| {
+            matches!(waiting, Waiting::Held(_))
+                || is_write && matches!(waiting, Waiting::Sync { frame: None, .. })
+        });
+        if held {
+            self.queue.push_back(Waiting::Held(submission));
+            return None;
+        }
+        self.queue.push_back(Waiting::sent(&submission));
+        Some(submission)
+    }
+
+    /// Sends on what needs to be held no longer.
+    fn release(&mut self, ready: &mut VecDeque<Submission>) {
+        let mut sync_open = false;
+        for waiting in &mut self.queue {
+            match waiting {
+                Waiting::Sync { frame: None, .. } => sync_open = true,
+                Waiting::Held(submission) => {
+                    let is_write = matches!(submission, Submission::Write(_));
+                    if is_write && sync_open {
+                        return;
+                    }
+                    sync_open |= !is_write;
+                    let sent = Waiting::sent(submission);
+                    if let Waiting::Held(submission) = std::mem::replace(waiting, sent) {
+                        ready.push_back(submission);
+                    }
+                }
+                Waiting::Connecting
+                | Waiting::Write { .. }
+                | Waiting::Sync { frame: Some(_), .. }
+                | Waiting::Read { .. } => {}
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// The place in the queue of something that was sent on.
+    fn sent(submission: &Submission) -> Self {
+        match submission {
+            Submission::Write(request) => Self::Write { xid: request.cxid, frame: None },
+            Submission::Sync(sync) => Self::Sync { xid: sync.xid, frame: None },
+            Submission::Revalidate { .. } => Self::Connecting,
+        }
+    }
+}
+
 /// All connections of this server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Clients {
@@ -99,6 +158,8 @@ pub(crate) struct Clients {
     by_session: BTreeMap<SessionId, ClientId>,
     /// Sessions heard of since the last ping of the leader.
     touched: BTreeMap<SessionId, i32>,
+    /// What was held and may go now.
+    ready: VecDeque<Submission>,
     next_session: i64,
 }
 
@@ -106,6 +167,11 @@ impl Clients {
     /// How many requests wait for an answer.
     pub(crate) fn outstanding(&self) -> usize {
         self.connections.values().map(|connection| connection.queue.len()).sum()
+    }
+
+    /// What was held behind a sync and may go now.
+    pub(crate) fn take_ready(&mut self) -> Option<Submission> {
+        self.ready.pop_front()
     }
 
     /// The sessions heard of since this was last asked.
@@ -213,8 +279,7 @@ impl Clients {
             }
             Ok(Request::Ping) => ReadRequest::Ping,
             Ok(Request::Sync { path }) => {
-                connection.queue.push_back(Waiting::Sync { xid, frame: None });
-                return Some(Submission::Sync(SyncRequest { client, session, xid, path }));
+                return connection.submit(Submission::Sync(SyncRequest { client, session, xid, path }));
             }
             Ok(
                 Request::Create { .. }
@@ -222,9 +287,13 @@ impl Clients {
                 | Request::SetData { .. }
                 | Request::CloseSession,
             ) => {
-                connection.queue.push_back(Waiting::Write { xid, frame: None });
                 let body = body.to_vec();
-                return Some(Submission::Write(ForwardedRequest { session, cxid: xid, op, body }));
+                return connection.submit(Submission::Write(ForwardedRequest {
+                    session,
+                    cxid: xid,
+                    op,
+                    body,
+                }));
             }
         };
         if connection.queue.is_empty() {
@@ -269,6 +338,7 @@ impl Clients {
                 break;
             }
         }
+        connection.release(&mut self.ready);
         self.drain(sync.client, tree, view, out);
     }
 
@@ -287,6 +357,7 @@ impl Clients {
         }
         self.by_session.clear();
         self.touched.clear();
+        self.ready.clear();
     }
 
     fn drop_client(&mut self, client: ClientId, out: &mut Out<'_>) {
@@ -320,6 +391,7 @@ impl Clients {
                     out.reply(client, frame(xid, view, &answer(&request, tree)))
                 }
                 Waiting::Connecting
+                | Waiting::Held(_)
                 | Waiting::Write { frame: None, .. }
                 | Waiting::Sync { frame: None, .. } => {
                     connection.queue.push_front(waiting);

@@ -80,7 +80,10 @@ impl Server {
     /// Handles one event; appends what is to be done to `effects`.
     pub fn step(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
         let mut out = Out { now, effects };
-        let flow = self.handle(event, &mut out);
+        let mut flow = self.handle(event, &mut out);
+        while let (ControlFlow::Continue(()), Some(submission)) = (flow, self.state.clients.take_ready()) {
+            flow = self.submit(submission, &mut out);
+        }
         self.go(flow, &mut out);
     }
 

@@ -116,7 +116,7 @@ impl Record for Notification {
             peer_epoch: input.long()?,
             config: String::new(),
         };
-        // 40-byte notifications of old servers end here.
+        // Notifications of old servers end here, or with four zeros to make 40 bytes.
         if !input.is_empty() {
             let version = input.int()?;
             if version >= 2 {

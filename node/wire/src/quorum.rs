@@ -15,7 +15,7 @@ pub const PROTOCOL_VERSION: i32 = 0x10000;
 const SNAP_SIGNATURE: &str = "BenWasHere";
 
 /// One message between a leader and a learner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum QuorumMessage {
     /// 11: a follower introduces itself and the highest epoch it has promised.
     FollowerInfo {
@@ -191,8 +191,9 @@ impl QuorumMessage {
                     data.session(*session);
                     data.int(*timeout_ms);
                 }
-                let data = data.into_inner();
-                packet(out, 5, *zxid, (!data.is_empty()).then_some(&data));
+                // Empty rather than null when nobody was heard of: ZooKeeper's leader reads the answer's data
+                // without asking whether there is any, and its learner ignores the question's.
+                packet(out, 5, *zxid, Some(&data.into_inner()));
             }
             Self::Request(request) => packet(out, 1, Zxid::from_bits(u64::MAX), Some(&request.to_vec())),
             Self::Revalidate { session, timeout_ms } => {

@@ -152,6 +152,8 @@ enum Stage {
     SessionsLeft(usize),
     AclsLeft(usize),
     Nodes,
+    /// The end was found; what follows is not the tree's.
+    Done,
 }
 
 impl SnapshotScanner {
@@ -161,47 +163,47 @@ impl SnapshotScanner {
     /// # Errors
     /// [`WireError`] when the bytes cannot become a tree.
     pub fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, WireError> {
-        loop {
+        while !matches!(self.stage, Stage::Done) {
             let mut input = Reader::new(bytes.get(self.at..).unwrap_or_default());
             let before = input.rest().len();
-            let step = self.step(&mut input);
-            match step {
+            match self.stage.after(&mut input) {
                 Err(WireError::Truncated { .. }) => return Ok(None),
                 Err(error) => return Err(error),
-                Ok(done) => {
-                    self.at += before - input.rest().len();
-                    if done {
-                        return Ok(Some(self.at));
-                    }
-                }
+                Ok(stage) => self.stage = stage,
             }
+            self.at += before - input.rest().len();
         }
+        // Asked again, it says the same: the SNAP stream's signature may arrive later than the tree.
+        Ok(Some(self.at))
     }
+}
 
-    fn step(&mut self, input: &mut Reader<'_>) -> Result<bool, WireError> {
-        self.stage = match self.stage {
-            Stage::Sessions => Stage::SessionsLeft(table_count(input)?),
-            Stage::SessionsLeft(0) => Stage::AclsLeft(table_count(input)?),
-            Stage::SessionsLeft(n) => {
+impl Stage {
+    /// Reads one element and tells what comes next.
+    fn after(self, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(match self {
+            Self::Sessions => Self::SessionsLeft(table_count(input)?),
+            Self::SessionsLeft(0) => Self::AclsLeft(table_count(input)?),
+            Self::SessionsLeft(n) => {
                 input.take(8 + 4)?;
-                Stage::SessionsLeft(n - 1)
+                Self::SessionsLeft(n - 1)
             }
-            Stage::AclsLeft(0) => Stage::Nodes,
-            Stage::AclsLeft(n) => {
+            Self::AclsLeft(0) => Self::Nodes,
+            Self::AclsLeft(n) => {
                 input.long()?;
                 let _acl: Vec<Acl> = input.vector()?;
-                Stage::AclsLeft(n - 1)
+                Self::AclsLeft(n - 1)
             }
-            Stage::Nodes => {
+            Self::Nodes => {
                 if input.buffer()?.ok_or(WireError::Null("a node's path"))? == END_PATH.as_bytes() {
-                    return Ok(true);
+                    return Ok(Self::Done);
                 }
                 input.buffer()?;
                 input.take(8 + 60)?;
-                Stage::Nodes
+                Self::Nodes
             }
-        };
-        Ok(false)
+            Self::Done => Self::Done,
+        })
     }
 }
 

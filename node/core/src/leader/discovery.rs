@@ -20,6 +20,9 @@ impl Leader {
         out: &mut Out<'_>,
     ) -> Flow {
         if !state.config.ensemble.is_voter(server) || server == state.config.me {
+            if let Some(stranger) = self.learners.get_mut(&conn) {
+                stranger.server = Some(server);
+            }
             self.drop_learner(conn, "it is no member of the ensemble", out);
             return STAY;
         }

@@ -47,6 +47,24 @@ impl Disk {
             .iter()
             .rposition(|effect| matches!(effect, Effect::Sync { .. } | Effect::Truncate { .. }));
         let Some(last) = awaited.filter(|_| !self.held) else { return events };
+        self.work_to(last, &mut events);
+        events
+    }
+
+    /// Carries out what waits up to the first point that somebody waits for, even if held.
+    pub(crate) fn work_once(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        let first = self
+            .waiting
+            .iter()
+            .position(|effect| matches!(effect, Effect::Sync { .. } | Effect::Truncate { .. }));
+        if let Some(first) = first {
+            self.work_to(first, &mut events);
+        }
+        events
+    }
+
+    fn work_to(&mut self, last: usize, events: &mut Vec<Event>) {
         for effect in self.waiting.drain(..=last) {
             match effect {
                 Effect::Append(entry) => self.durable.entries.push(entry),
@@ -74,6 +92,5 @@ impl Disk {
                 other => panic!("{other:?} is no work for a disk"),
             }
         }
-        events
     }
 }

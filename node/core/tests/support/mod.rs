@@ -2,7 +2,12 @@
 //! synced, connections that keep order, links that can be cut, a clock that only moves when told.
 //!
 //! Not the simulator: nothing here is random, and a test says what happens when.
-#![expect(dead_code, reason = "each test file uses its own part of the world")]
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part of the world")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test's helper fails as the test does"
+)]
 
 mod disk;
 
@@ -68,6 +73,8 @@ pub(crate) struct World {
     pub(crate) traces: Vec<(i64, Trace)>,
     /// Every message delivered so far, for golden scripts.
     pub(crate) deliveries: Vec<String>,
+    /// Traces and deliveries in the order in which they happened, for golden scripts.
+    pub(crate) journal: Vec<String>,
     pub(crate) fatal: Vec<(i64, String)>,
 }
 
@@ -95,6 +102,7 @@ impl World {
             requests: BTreeMap::new(),
             traces: Vec::new(),
             deliveries: Vec::new(),
+            journal: Vec::new(),
             fatal: Vec::new(),
         }
     }
@@ -200,6 +208,44 @@ impl World {
         }
     }
 
+    /// Delivers one message at a time, and lets time pass when there is none, until `condition` holds.
+    pub(crate) fn step_until(&mut self, what: &str, condition: impl Fn(&Self) -> bool) {
+        for _ in 0..20_000 {
+            if condition(self) {
+                return;
+            }
+            if !self.deliver_one() {
+                self.pass(1);
+            }
+        }
+        panic!("stepped in vain until {what}");
+    }
+
+    /// Runs until a server reaches a transition once more, then keeps its disk from finishing anything.
+    pub(crate) fn hold_disk_at(&mut self, id: i64, name: &str) {
+        let before = self.traced(id, name);
+        self.step_until(name, |world| world.traced(id, name) > before);
+        self.hold_disk(id);
+        self.settle();
+    }
+
+    /// Lets a held disk finish up to the next point that somebody waits for, and no further.
+    pub(crate) fn release_disk_once(&mut self, id: i64) {
+        for event in self.host(id).disk.work_once() {
+            self.give(id, event);
+        }
+    }
+
+    /// How often a message was delivered, by the beginning of its line.
+    pub(crate) fn delivered(&self, beginning: &str) -> usize {
+        self.deliveries.iter().filter(|delivery| delivery.starts_with(beginning)).count()
+    }
+
+    /// Loses everything a server has sent that has not arrived.
+    pub(crate) fn lose_in_flight(&mut self, from: i64) {
+        self.flights.retain(|flight| flight.route().0 != from || matches!(flight, Flight::Down { .. }));
+    }
+
     /// Empties a stopped server's disk.
     pub(crate) fn wipe(&mut self, id: i64) {
         assert!(self.host(id).server.is_none(), "server {id} runs");
@@ -258,24 +304,28 @@ impl World {
     /// Lets time pass.
     pub(crate) fn run_for(&mut self, ms: u64) {
         let end = self.now_ms + ms;
-        loop {
+        self.settle();
+        while self.now_ms < end {
+            self.pass(end - self.now_ms);
             self.settle();
-            let next = self
-                .hosts
-                .values()
-                .filter(|host| !host.paused)
-                .filter_map(|host| host.server.as_ref()?.next_deadline())
-                .min();
-            match next {
-                Some(at) if at <= end => {
-                    self.now_ms = self.now_ms.max(at);
-                    self.tick_all();
-                }
-                Some(_) | None => {
-                    self.now_ms = end;
-                    return;
-                }
+        }
+    }
+
+    /// Lets time pass up to the next deadline, delivering nothing.
+    fn pass(&mut self, ms: u64) {
+        let end = self.now_ms + ms;
+        let next = self
+            .hosts
+            .values()
+            .filter(|host| !host.paused)
+            .filter_map(|host| host.server.as_ref()?.next_deadline())
+            .min();
+        match next {
+            Some(at) if at <= end => {
+                self.now_ms = self.now_ms.max(at);
+                self.tick_all();
             }
+            Some(_) | None => self.now_ms = end,
         }
     }
 
@@ -295,6 +345,11 @@ impl World {
                 self.give(id, Event::Tick);
             }
         }
+    }
+
+    /// Delivers one message; false when there is none to deliver.
+    pub(crate) fn deliver_next(&mut self) -> bool {
+        self.deliver_one()
     }
 
     fn deliver_one(&mut self) -> bool {
@@ -325,6 +380,7 @@ impl World {
                 // An end that hung up hears nothing more.
                 if self.peers.contains_key(&to) || self.peers.contains_key(&from) {
                     let route = format!("{} -> {}  {}", from.0, to.0, describe(&message));
+                    self.journal.push(route.clone());
                     self.deliveries.push(route);
                     self.give(to.0, Event::Packet { conn: to.1, message });
                 }
@@ -388,7 +444,10 @@ impl World {
             Effect::CloseClient { client } => {
                 self.host(id).closed.insert(client);
             }
-            Effect::Trace(trace) => self.traces.push((id, trace)),
+            Effect::Trace(trace) => {
+                self.journal.push(format!("{id}: {trace}"));
+                self.traces.push((id, trace));
+            }
             Effect::Fatal { reason } => {
                 self.fatal.push((id, reason));
                 self.crash(id);

@@ -1,0 +1,156 @@
+//! Phase 1: epochs are promised durably, once, and never lower; one test per clause.
+
+mod support;
+
+use support::World;
+use zab_core::{ConnId, Event, Trace};
+use zab_wire::quorum::QuorumMessage;
+use zab_wire::{ServerId, Zxid};
+
+fn follower_info(accepted_epoch: u32, server: i64) -> QuorumMessage {
+    QuorumMessage::FollowerInfo { accepted_epoch, server: ServerId(server), config_version: 0 }
+}
+
+#[test]
+fn the_new_epoch_is_above_every_promise_of_the_quorum() {
+    let mut world = World::established(3);
+    for round in 2..=4 {
+        let leader = world.leader().unwrap();
+        world.crash(leader);
+        world.run_until("another leads", |world| world.leader().is_some_and(|other| other != leader));
+        assert_eq!(world.status(world.leader().unwrap()).unwrap().current_epoch, round);
+        world.start(leader);
+        world.run_until("it follows", |world| world.serving(leader));
+    }
+}
+
+#[test]
+fn a_promise_is_on_disk_before_it_is_given() {
+    let mut world = World::new(3);
+    world.hold_disk(1);
+    world.start(1);
+    world.start(3);
+    world.run_for(900);
+    assert_eq!(world.status(3).unwrap().current_epoch, 0, "3 waits for the promise of 1");
+    assert!(
+        !world.deliveries.iter().any(|delivery| delivery.contains("ACKEPOCH")),
+        "{:#?}",
+        world.deliveries
+    );
+    assert_eq!(world.epochs_on_disk(1), (0, 0));
+    world.release_disk(1);
+    world.settle();
+    assert_eq!(world.epochs_on_disk(1).0, 1);
+    assert!(world.deliveries.iter().any(|delivery| delivery.starts_with("1 -> 3  ACKEPOCH")));
+    world.run_until("3 leads", |world| world.leader() == Some(3));
+}
+
+#[test]
+fn a_leader_promises_to_itself_before_it_asks_others() {
+    let mut world = World::new(3);
+    world.start(1);
+    world.hold_disk(3);
+    world.start(3);
+    world.run_for(900);
+    assert!(!world.deliveries.iter().any(|delivery| delivery.contains("LEADERINFO")));
+    world.release_disk(3);
+    world.settle();
+    assert_eq!(world.epochs_on_disk(3).0, 1);
+    assert!(world.deliveries.iter().any(|delivery| delivery == "3 -> 1  LEADERINFO epoch=1"));
+}
+
+#[test]
+fn a_follower_refuses_a_leader_whose_epoch_is_below_its_promise() {
+    let mut world = World::established(3);
+    world.crash(1);
+    world.start(1);
+    // The leader's first word is replaced by one of a past epoch.
+    let introduced = world.delivered("1 -> 3  FOLLOWERINFO");
+    world.step_until("1 introduces itself", |world| world.delivered("1 -> 3  FOLLOWERINFO") > introduced);
+    let before = world.traced(1, "fenced");
+    let (ours, _) = world.connection(1, 3).unwrap();
+    world.inject(1, Event::Packet { conn: ours, message: QuorumMessage::LeaderInfo { epoch: 0 } });
+    assert_eq!(world.traced(1, "fenced"), before + 1);
+    assert_eq!(
+        world.last_trace(1, "fenced"),
+        Some(&Trace::Fenced { what: "LEADERINFO", peer: Some(ServerId(3)), stale: 0, current: 1 })
+    );
+    world.run_until("1 serves all the same in the end", |world| world.serving(1));
+}
+
+#[test]
+fn an_epoch_promised_before_is_acknowledged_but_not_counted() {
+    let mut world = World::established(3);
+    world.crash(1);
+    world.start(1);
+    world.run_until("1 serves again", |world| world.serving(1));
+    assert!(world.deliveries.iter().any(|delivery| delivery == "1 -> 3  ACKEPOCH current=-1 last=0x0"));
+}
+
+#[test]
+fn an_established_leader_gives_way_to_a_higher_promise() {
+    let mut world = World::established(3);
+    let conn = ConnId::Inbound(1_000);
+    world.inject(3, Event::LearnerUp { conn });
+    world.inject(3, Event::Packet { conn, message: follower_info(7, 1) });
+    assert_eq!(
+        world.last_trace(3, "fenced"),
+        Some(&Trace::Fenced { what: "own leadership", peer: Some(ServerId(1)), stale: 1, current: 7 })
+    );
+    assert!(!world.serving(3));
+}
+
+#[test]
+fn a_leader_gives_way_to_a_follower_with_a_newer_log() {
+    // Before the true ACKEPOCH of 1 arrives comes one that names a log 3 has never seen.
+    let mut world = World::new(3);
+    world.hold_disk(1);
+    world.start(1);
+    world.start(3);
+    world.run_until("3 waits for promises", |world| world.traced(3, "leader.epoch_proposed") == 1);
+    let (_, theirs) = world.connection(1, 3).unwrap();
+    let message = QuorumMessage::AckEpoch { last_zxid: Zxid::new(0, 9), current_epoch: Some(0) };
+    world.inject(3, Event::Packet { conn: theirs, message });
+    assert!(matches!(
+        world.last_trace(3, "stepped_down"),
+        Some(Trace::SteppedDown { leading: true, reason: "a follower has a newer log", .. })
+    ));
+}
+
+#[test]
+fn a_stranger_and_a_server_with_the_leaders_own_id_are_sent_away() {
+    let mut world = World::established(3);
+    for (number, server) in [(1_000, 9), (1_001, 3)] {
+        let conn = ConnId::Inbound(number);
+        world.inject(3, Event::LearnerUp { conn });
+        world.inject(3, Event::Packet { conn, message: follower_info(0, server) });
+    }
+    assert_eq!(world.traced(3, "leader.learner_dropped"), 2);
+    assert!(world.serving(3));
+}
+
+#[test]
+fn a_candidate_without_a_quorum_gives_up_within_init_limit() {
+    let mut world = World::new(3);
+    world.start(1);
+    world.start(3);
+    world.step_until("3 is elected", |world| world.traced(3, "election.decided") == 1);
+    world.crash(1);
+    world.run_for(2_500);
+    assert!(matches!(
+        world.last_trace(3, "stepped_down"),
+        Some(Trace::SteppedDown { leading: true, reason: "no quorum of followers within initLimit", .. })
+    ));
+}
+
+#[test]
+fn a_learner_that_comes_before_its_leader_knows_is_kept_waiting() {
+    let mut world = World::new(3);
+    world.start(3);
+    let conn = ConnId::Inbound(1_000);
+    world.inject(3, Event::LearnerUp { conn });
+    world.inject(3, Event::Packet { conn, message: follower_info(4, 1) });
+    world.start(2);
+    world.run_until("3 chose its epoch", |world| world.traced(3, "leader.epoch_proposed") == 1);
+    assert_eq!(world.last_trace(3, "leader.epoch_proposed"), Some(&Trace::EpochProposed { epoch: 5 }));
+}
