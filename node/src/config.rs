@@ -7,6 +7,8 @@
 
 use crate::four_letter::Whitelist;
 use crate::properties::{self, Property};
+pub use crate::server_line::{HostPort, PeerAddress};
+use crate::unsupported::{Verdict, judge};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -31,36 +33,6 @@ pub struct ConfigError {
     pub line: Option<usize>,
     /// What is wrong and what to do.
     pub message: String,
-}
-
-/// A host name or address, and a port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HostPort {
-    /// A name, an IPv4 address, or an IPv6 address without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-impl std::fmt::Display for HostPort {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
-/// One `server.N` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerAddress {
-    /// Where it listens for learners while it leads.
-    pub quorum: HostPort,
-    /// Where it listens for votes.
-    pub election: HostPort,
-    /// Where it serves clients, if its line says so (`;[host:]port`).
-    pub client: Option<SocketAddr>,
 }
 
 /// A configuration that was understood in full.
@@ -148,7 +120,7 @@ impl NodeConfig {
             warnings: Vec::new(),
         };
         keys.electoral_algorithm()?;
-        keys.note_what_has_no_effect();
+        keys.note_unknown_keys();
         Ok(Self { warnings: keys.into_warnings(), ..config })
     }
 
@@ -348,7 +320,7 @@ impl<'a> Keys<'a> {
                 let message = format!("{} must be server.N with N from 0 to 255", property.key);
                 return Err(self.error(line, message));
             };
-            let peer = peer_address(&property.value)
+            let peer = PeerAddress::parse(&property.value)
                 .map_err(|message| self.error(line, format!("{}: {message}", property.key)))?;
             for address in [&peer.quorum, &peer.election] {
                 if let Some(other) = ports.insert(address.clone(), line) {
@@ -427,149 +399,39 @@ impl<'a> Keys<'a> {
         Err(self.error(property.line, "electionAlg can only be 3 (FastLeaderElection): remove the line"))
     }
 
-    /// Refuses what would make a server that differs from the one asked for.
+    /// Judges the keys that are ZooKeeper's, but not this server's: the first refusal by line counts.
     fn refuse_missing_features(&mut self) -> Result<(), ConfigError> {
-        let mut found: Vec<_> = self.left.values().filter_map(|p| Some((missing(p)?, p.clone()))).collect();
-        found.sort_by_key(|(_, property)| property.line);
-        match found.first() {
-            None => Ok(()),
-            Some((sentence, property)) => {
-                Err(self.error(property.line, format!("{}: {sentence}", property.key)))
+        let mut properties: Vec<_> = self.left.values().cloned().collect();
+        properties.sort_by_key(|property| property.line);
+        for property in properties {
+            match judge(&property) {
+                Verdict::Ours => {}
+                Verdict::AsItIs => {
+                    self.take(&property.key);
+                }
+                Verdict::NoEffect => {
+                    self.take(&property.key);
+                    self.warn(property.line, &format!("{} has no effect on this server", property.key));
+                }
+                Verdict::Refused(sentence) => {
+                    return Err(self.error(property.line, format!("{}: {sentence}", property.key)));
+                }
             }
         }
+        Ok(())
     }
 
-    /// Warns of what is left: keys of ours without effect, and keys nobody knows.
-    fn note_what_has_no_effect(&mut self) {
+    /// Warns of what is left: keys that nobody knows, by line.
+    fn note_unknown_keys(&mut self) {
         let mut left: Vec<_> = std::mem::take(&mut self.left).into_values().collect();
         left.sort_by_key(|property| property.line);
         for Property { key, line, .. } in left {
-            let harmless = ["electionPortBindRetry", "admin.", "autopurge.", "metricsProvider."];
-            if HARMLESS.contains(&key.as_str()) || harmless.iter().any(|prefix| key.starts_with(prefix)) {
-                self.warn(line, &format!("{key} has no effect on this server"));
-            } else {
-                self.warn(line, &format!("{key} is not a key this server knows; it is ignored"));
-            }
+            self.warn(line, &format!("{key} is not a key this server knows; it is ignored"));
         }
     }
 
     fn into_warnings(self) -> Vec<String> {
         self.warnings
-    }
-}
-
-/// Keys of ZooKeeper that change nothing a user of this server could notice.
-const HARMLESS: [&str; 7] = [
-    "forceSync",
-    "globalOutstandingLimit",
-    "clientPortListenBacklog",
-    "syncEnabled",
-    "peerType",
-    "standaloneEnabled",
-    "reconfigEnabled",
-];
-
-/// What is missing here for this property, and what to do about it.
-fn missing(property: &Property) -> Option<&'static str> {
-    let value = property.value.to_ascii_lowercase();
-    let on = matches!(value.as_str(), "true" | "yes");
-    let off = matches!(value.as_str(), "false" | "no");
-    let key = property.key.as_str();
-    let is = |prefix: &str| key.starts_with(prefix);
-    if key == "secureClientPort" || is("ssl.") || is("sslQuorum") && on || is("client.portUnification") && on
-    {
-        return Some("this server has no TLS: remove the line and use clientPort");
-    }
-    if is("authProvider.") || is("quorum.auth.") && !off || is("quorum.cnxn.") || is("sasl.") {
-        return Some("this server has no SASL and no authentication plug-ins: remove the line");
-    }
-    if is("DigestAuthenticationProvider.") || key == "enforce.auth.enabled" && on {
-        return Some("this server does not authenticate clients: remove the line");
-    }
-    if key == "peerType" && value != "participant" || key == "observerMasterPort" {
-        return Some("this server has no observers: every server is a participant");
-    }
-    if is("group.") || is("weight.") {
-        return Some("this server has no hierarchical quorums: every server has one vote, remove the line");
-    }
-    if key == "dynamicConfigFile" || key == "reconfigEnabled" && on || key == "standaloneEnabled" && off {
-        return Some(
-            "this server cannot change its members while it runs: write all server.N lines into this file",
-        );
-    }
-    if is("localSessions") && on {
-        return Some("this server has global sessions only: remove the line");
-    }
-    if key == "readonlymode.enabled" && on {
-        return Some("this server has no read-only mode: without a quorum it serves nobody; remove the line");
-    }
-    if key == "leaderServes" && off {
-        return Some("the leader serves clients here, always: remove the line");
-    }
-    if key == "extendedTypesEnabled" && on {
-        return Some("this server has no TTL nodes: remove the line");
-    }
-    if key == "forceSync" && off {
-        return Some("this server never acknowledges what is not on disk: remove the line");
-    }
-    if key == "admin.enableServer" && on {
-        return Some("this server has no admin web server: remove the line and use four-letter words");
-    }
-    if key == "autopurge.purgeInterval" && value != "0" {
-        return Some("this server does not purge old snapshots by itself: set it to 0");
-    }
-    if is("multiAddress.") && on || is("oraclePath") {
-        return Some("each server has one address, and there is no oracle: remove the line");
-    }
-    None
-}
-
-/// `host:quorum:election[:participant][;[clienthost:]clientport]`
-fn peer_address(value: &str) -> Result<PeerAddress, String> {
-    const FORM: &str = "write host:quorumport:electionport";
-    if value.contains('|') {
-        return Err("several addresses for one server are not supported: keep one".to_owned());
-    }
-    let (servers, client) = match value.split_once(';') {
-        None => (value, None),
-        Some((servers, client)) => (servers, Some(client_part(client)?)),
-    };
-    let (host, rest) = match servers.strip_prefix('[') {
-        Some(tail) => tail.split_once("]:").ok_or(FORM)?,
-        None => servers.split_once(':').ok_or(FORM)?,
-    };
-    if host.is_empty() {
-        return Err(FORM.to_owned());
-    }
-    let port = |text: &str| match text.parse::<u16>() {
-        Ok(port @ 1..) => Ok(HostPort { host: host.to_owned(), port }),
-        Ok(0) | Err(_) => Err(format!("\"{text}\" is no port: {FORM}, ports from 1 to 65535")),
-    };
-    let mut parts = rest.split(':');
-    let quorum = port(parts.next().unwrap_or_default())?;
-    let election = port(parts.next().ok_or(FORM)?)?;
-    match parts.next().map(str::to_ascii_lowercase).as_deref() {
-        None | Some("participant") => {}
-        Some("observer") => {
-            return Err("this server has no observers: make it a participant or remove it".to_owned());
-        }
-        Some(other) => return Err(format!("\"{other}\" is no role: write participant or nothing")),
-    }
-    match parts.next() {
-        None => Ok(PeerAddress { quorum, election, client }),
-        Some(more) => Err(format!("\"{more}\" is one part too many: {FORM}")),
-    }
-}
-
-/// `[clienthost:]clientport`
-fn client_part(text: &str) -> Result<SocketAddr, String> {
-    let (host, port) = text.rsplit_once(':').unwrap_or(("0.0.0.0", text));
-    let host = if host == "localhost" { "127.0.0.1" } else { host.trim_matches(['[', ']']) };
-    match (host.parse::<IpAddr>(), port.parse::<u16>()) {
-        (Ok(host), Ok(port @ 1..)) => Ok(SocketAddr::new(host, port)),
-        (Ok(_) | Err(_), Ok(_) | Err(_)) => {
-            Err(format!("\"{text}\" is no client address: write ;port or ;address:port"))
-        }
     }
 }
 

@@ -239,3 +239,65 @@ fn strangers_and_garbage_are_sent_away_and_a_bad_vote_is_skipped() {
         assert!(peer.is_closed().await);
     });
 }
+
+/// Passes bytes on while the gate is open, and holds them (and new connections' bytes) while it is not.
+fn relay(listener: TcpListener, target: u16, open: Rc<Cell<bool>>) -> Task {
+    async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, open: Rc<Cell<bool>>) {
+        let mut bytes = [0; 4096];
+        loop {
+            let read = from.read(&mut bytes).await;
+            while !open.get() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            match read {
+                Ok(0) | Err(_) => return,
+                Ok(n) if to.write_all(&bytes[..n]).await.is_ok() => {}
+                Ok(_) => return,
+            }
+        }
+    }
+    Task::spawn(async move {
+        let mut pumps = Vec::new();
+        loop {
+            let (near, _) = listener.accept().await.unwrap();
+            let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await else { continue };
+            let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
+            pumps.push(Task::spawn(pump(near_read, far_write, open.clone())));
+            pumps.push(Task::spawn(pump(far_read, near_write, open.clone())));
+        }
+    })
+}
+
+#[test]
+fn votes_pass_soon_after_a_silent_partition_heals() {
+    on_one_thread(async {
+        let (small, large, ports) = ports().await;
+        let open = Rc::new(Cell::new(true));
+        let (to_small, relay_small) = listen().await;
+        let (to_large, relay_large) = listen().await;
+        let _relays = [relay(to_small, ports[0].1, open.clone()), relay(to_large, ports[1].1, open.clone())];
+        let mut small = Side::new(SMALL, small, [ports[0], (LARGE, relay_large)]);
+        let mut large = Side::new(LARGE, large, [(SMALL, relay_small), ports[1]]);
+        let mut round = 0;
+        for partition in [Duration::from_millis(500), SILENCE * 3] {
+            for is_open in [true, false] {
+                open.set(is_open);
+                let until = Instant::now() + partition;
+                while Instant::now() < until {
+                    round += 1;
+                    small.port.notify(LARGE, &vote(round));
+                    large.port.notify(SMALL, &vote(round));
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+            open.set(true);
+            let healed = Instant::now();
+            round += 1;
+            small.port.notify(LARGE, &vote(round));
+            large.port.notify(SMALL, &vote(round));
+            while large.hears(SMALL).await < round {}
+            while small.hears(LARGE).await < round {}
+            assert!(healed.elapsed() < Duration::from_secs(2), "{:?}", healed.elapsed());
+        }
+    });
+}

@@ -14,10 +14,12 @@ pub mod four_letter;
 mod link;
 pub mod properties;
 mod quorum_port;
+mod server_line;
 pub mod storage;
 #[cfg(test)]
 mod testing;
 mod tracer;
+mod unsupported;
 
 use config::{ConfigError, HostPort, NodeConfig};
 use nix::sys::prctl::set_pdeathsig;
@@ -28,7 +30,7 @@ use std::path::PathBuf;
 use std::{fmt, io};
 use thiserror::Error;
 use tracer::{Log, Tracer};
-use zab_core::Bug;
+pub use zab_core::Bug;
 use zab_wire::ServerId;
 
 /// Exit status after an end that was asked for.

@@ -1,3 +1,5 @@
+//! Tests of the tree: what each transaction moves, replay, snapshots, paths.
+
 use super::*;
 use zab_wire::client::Acl;
 
