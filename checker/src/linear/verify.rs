@@ -1,0 +1,56 @@
+//! The independent verifier of a witness: shares no line with the search.
+
+use thiserror::Error;
+
+use crate::linear::LinOp;
+use crate::model::Machine;
+
+/// Why an order is no linearization. Operations are named by their index in the problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum WitnessError {
+    /// There is no such operation.
+    #[error("operation {0} does not exist")]
+    NoSuchOp(usize),
+    /// An operation appears twice.
+    #[error("operation {0} appears twice")]
+    Twice(usize),
+    /// An operation that returned does not appear.
+    #[error("operation {0} returned but is left out")]
+    LeftOut(usize),
+    /// An operation appears after one that was called only when it had returned.
+    #[error("operation {0} returned before an operation placed ahead of it was called")]
+    RealTime(usize),
+    /// The model does not allow this outcome here.
+    #[error("operation {0} could not have had its outcome in the state before it")]
+    Model(usize),
+}
+
+/// Checks that `witness` orders every returned operation exactly once, respects real time, and replays
+/// through the model.
+///
+/// # Errors
+/// The first operation that is wrong, and how.
+pub fn verify_witness<M: Machine>(
+    machine: &mut M,
+    ops: &[LinOp<M::Action>],
+    witness: &[usize],
+) -> Result<(), WitnessError> {
+    let mut placed = vec![false; ops.len()];
+    let mut latest_call = 0;
+    let mut state = machine.initial();
+    for &id in witness {
+        let op = ops.get(id).ok_or(WitnessError::NoSuchOp(id))?;
+        if std::mem::replace(&mut placed[id], true) {
+            return Err(WitnessError::Twice(id));
+        }
+        if op.ret.is_some_and(|ret| ret < latest_call) {
+            return Err(WitnessError::RealTime(id));
+        }
+        latest_call = latest_call.max(op.call);
+        state = machine.step(state, op.action).ok_or(WitnessError::Model(id))?;
+    }
+    match ops.iter().zip(&placed).position(|(op, placed)| op.ret.is_some() && !placed) {
+        Some(id) => Err(WitnessError::LeftOut(id)),
+        None => Ok(()),
+    }
+}
