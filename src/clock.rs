@@ -15,7 +15,8 @@ impl RunClock {
         Self { origin_ns: monotonic_ns() }
     }
 
-    /// CLOCK_MONOTONIC at the run's beginning, ns.
+    /// CLOCK_MONOTONIC at the run's beginning, ns: for tests that write traces.
+    #[cfg(test)]
     pub(crate) fn origin_ns(self) -> u64 {
         self.origin_ns
     }

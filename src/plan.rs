@@ -1,7 +1,16 @@
 //! The plan: what was asked for, validated, seeded, printed, saved and replayable.
+//!
+//! After `parse` nobody re-checks an argument.
+
+mod names;
+mod parse;
+
+pub(crate) use names::unknown_name;
+pub(crate) use parse::{Known, Request, parse};
 
 use crate::cluster::NodeId;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// Everything that decides a run. Saved as `plan.json`.
@@ -47,6 +56,48 @@ pub(crate) struct Plan {
     pub(crate) bug: Option<String>,
     /// Where runs are stored.
     pub(crate) results: PathBuf,
+}
+
+impl Plan {
+    /// The families as typed: `partition,kill`, or `none`.
+    pub(crate) fn nemesis_name(&self) -> String {
+        if self.nemesis.is_empty() { "none".to_owned() } else { join(&self.nemesis) }
+    }
+
+    /// The command that asks for this plan.
+    pub(crate) fn command(&self) -> String {
+        let mut words = vec![format!(
+            "zabchaos test --nodes {} --workload {} --nemesis {}",
+            self.nodes,
+            self.workload,
+            self.nemesis_name()
+        )];
+        if !self.nemesis.is_empty() {
+            words.push(format!("--nemesis-interval {}ms", self.nemesis_interval_ms));
+        }
+        if !self.targets.is_empty() {
+            words.push(format!("--targets {}", join(&self.targets)));
+        }
+        if !self.partitions.is_empty() {
+            words.push(format!("--partition {}", join(&self.partitions)));
+        }
+        words.push(format!(
+            "--time-limit {}ms --rate {} --concurrency {} --keys {} --ops-per-key {} --op-timeout {}ms",
+            self.time_limit_ms, self.rate, self.concurrency, self.keys, self.ops_per_key, self.op_timeout_ms
+        ));
+        words.push(format!(
+            "--tick-time {}ms --init-limit {} --sync-limit {} --snap-count {}",
+            self.tick_ms, self.init_limit, self.sync_limit, self.snap_count
+        ));
+        words.extend(self.base_port.map(|port| format!("--base-port {port}")));
+        words.extend(self.bug.as_ref().map(|bug| format!("--bug {bug}")));
+        words.push(format!("--seed {}", self.seed));
+        words.join(" ")
+    }
+}
+
+fn join<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// A family of faults (`--nemesis`).
@@ -99,4 +150,115 @@ pub(crate) enum PartitionShape {
     Bridge,
     /// One node's outgoing or incoming bytes are lost.
     OneWay,
+}
+
+impl FaultFamily {
+    /// Every family.
+    pub(crate) const ALL: [Self; 3] = [Self::Partition, Self::Pause, Self::Kill];
+
+    /// As typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Partition => "partition",
+            Self::Pause => "pause",
+            Self::Kill => "kill",
+        }
+    }
+}
+
+impl fmt::Display for FaultFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl TargetSpec {
+    /// Every target that is a word; node names come besides.
+    pub(crate) const WORDS: [Self; 6] =
+        [Self::One, Self::Minority, Self::Majority, Self::Leader, Self::Followers, Self::All];
+}
+
+impl fmt::Display for TargetSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One => "one",
+            Self::Minority => "minority",
+            Self::Majority => "majority",
+            Self::Leader => "leader",
+            Self::Followers => "followers",
+            Self::All => "all",
+            Self::Nodes(nodes) => return f.write_str(&join(nodes)),
+        })
+    }
+}
+
+impl PartitionShape {
+    /// Every shape.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::One,
+        Self::Halves,
+        Self::MajorityMinority,
+        Self::LeaderAlone,
+        Self::MajoritiesRing,
+        Self::Bridge,
+        Self::OneWay,
+    ];
+
+    /// As typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Halves => "halves",
+            Self::MajorityMinority => "majority-minority",
+            Self::LeaderAlone => "leader-alone",
+            Self::MajoritiesRing => "majorities-ring",
+            Self::Bridge => "bridge",
+            Self::OneWay => "one-way",
+        }
+    }
+}
+
+impl fmt::Display for PartitionShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A plan for tests: five nodes, partitions and kills.
+    pub(crate) fn plan() -> Plan {
+        Plan {
+            nodes: 5,
+            workload: "register".into(),
+            nemesis: vec![FaultFamily::Partition, FaultFamily::Kill],
+            nemesis_interval_ms: 3_000,
+            targets: Vec::new(),
+            partitions: Vec::new(),
+            time_limit_ms: 30_000,
+            rate: 1_000,
+            concurrency: 10,
+            keys: 5,
+            ops_per_key: 200,
+            op_timeout_ms: 1_000,
+            seed: 7,
+            tick_ms: 200,
+            init_limit: 10,
+            sync_limit: 5,
+            snap_count: 10_000,
+            base_port: None,
+            bug: None,
+            results: PathBuf::from("results"),
+        }
+    }
+
+    #[test]
+    fn a_plan_survives_storing() {
+        let plan =
+            Plan { targets: vec![TargetSpec::Leader, TargetSpec::Nodes(vec![NodeId::new(2)])], ..plan() };
+        let text = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+    }
 }

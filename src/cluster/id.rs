@@ -20,11 +20,6 @@ impl NodeId {
         self.0
     }
 
-    /// The node's place in arrays, counted from 0.
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0) - 1
-    }
-
     /// The nodes of a cluster of `count`.
     pub(crate) fn all(count: u16) -> impl Iterator<Item = Self> + Clone {
         (1..=count).map(Self)

@@ -4,13 +4,14 @@ use crate::cluster::NodeId;
 use crate::network::{Cut, Grudge};
 use crate::plan::{FaultFamily, PartitionShape, TargetSpec};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A fault with its targets resolved: an entry of `schedule.json`, which `replay` runs again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlannedFault {
     /// Counts from 1.
     pub(crate) id: u32,
-    /// When it is to be injected, ns of the run.
+    /// When it is to be injected, ns after the load began.
     pub(crate) at_ns: u64,
     /// How long it lasts before it is healed, ns.
     pub(crate) lasts_ns: u64,
@@ -58,6 +59,28 @@ impl FaultAction {
     }
 }
 
+impl fmt::Display for FaultAction {
+    /// Such as "pause n3" or "partition leader-alone".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = self.family();
+        match self {
+            Self::Partition { shape, how, .. } => {
+                let how = match how {
+                    Cut::Blackhole => String::new(),
+                    Cut::Reset => " by reset".to_owned(),
+                    Cut::Delay(ms) => format!(" delayed by {ms} ms"),
+                    Cut::Throttle(rate) => format!(" throttled to {rate} bytes/s"),
+                };
+                write!(f, "{family} {shape}{how}")
+            }
+            Self::Pause { nodes, .. } | Self::Kill { nodes, .. } => {
+                let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+                write!(f, "{family} {}", names.join(","))
+            }
+        }
+    }
+}
+
 /// How a fault ended. Only installed ones count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
@@ -87,8 +110,12 @@ pub(crate) struct FaultRecord {
     pub(crate) outcome: FaultOutcome,
     /// The leader and its epoch when it was injected, if known.
     pub(crate) leader_at_injection: Option<NodeId>,
+    /// When its injection began, ns of the run: its effect is no older.
+    pub(crate) injected_ns: Option<u64>,
     /// When its effect was in place, ns of the run.
     pub(crate) installed_ns: Option<u64>,
+    /// When healing began, ns of the run: its effect may have ended from here on.
+    pub(crate) healing_ns: Option<u64>,
     /// When healing was complete, ns of the run.
     pub(crate) healed_ns: Option<u64>,
     /// What shows that it took effect: process state, exit status, bytes held; one sentence each.

@@ -3,9 +3,17 @@
 //! A backend stands behind [`Network`]: the relay in the control process (anywhere), later kernel
 //! namespaces. It knows links and directions; what a partition *means* is the nemesis' business.
 
+mod connection;
+mod link;
+mod pump;
+mod relay;
+
 use crate::cluster::NodeId;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+pub(crate) use relay::{RealPorts, Relay};
 
 /// Who drops whose bytes: destination → the sources it does not hear (Jepsen's grudge).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +45,7 @@ pub(crate) struct LinkCounters {
 }
 
 /// A backend that can cut links between nodes.
-pub(crate) trait Network: Send + Sync {
+pub(crate) trait Network: fmt::Debug + Send + Sync {
     /// Which backend this is, for the report.
     fn name(&self) -> &'static str;
 
@@ -50,4 +58,11 @@ pub(crate) trait Network: Send + Sync {
 
     /// Sum of the counters of the directed link from `from` to `to`, since the start.
     fn counters(&self, from: NodeId, to: NodeId) -> LinkCounters;
+}
+
+impl Grudge {
+    /// The cut links as (from, to), in order.
+    pub(crate) fn links(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
+        self.0.iter().flat_map(|(&to, sources)| sources.iter().map(move |&from| (from, to)))
+    }
 }

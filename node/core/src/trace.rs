@@ -132,6 +132,15 @@ pub enum Trace {
         /// The epoch that stands against it.
         current: u32,
     },
+    /// Proposals of an older epoch that this server had logged, and that no quorum had, are given up.
+    ProposalsAbandoned {
+        /// The epoch that proposed the last of them.
+        stale: u32,
+        /// The epoch whose history has no place for them.
+        current: u32,
+        /// How many (of those still in memory).
+        count: usize,
+    },
     /// A leader dropped a learner.
     LearnerDropped {
         /// Whom.
@@ -176,6 +185,7 @@ impl Trace {
             Self::Serving { .. } => "learner.serving",
             Self::SteppedDown { .. } => "stepped_down",
             Self::Fenced { .. } => "fenced",
+            Self::ProposalsAbandoned { .. } => "learner.proposals_abandoned",
             Self::LearnerDropped { .. } => "leader.learner_dropped",
             Self::LogTruncated { .. } => "learner.log_truncated",
             Self::SnapshotInstalled { .. } => "learner.snapshot_installed",
@@ -224,6 +234,11 @@ impl Trace {
                 fields.extend([("stale", epoch(stale)), ("current", epoch(current))]);
                 fields
             }
+            Self::ProposalsAbandoned { stale, current, count } => vec![
+                ("stale", epoch(stale)),
+                ("current", epoch(current)),
+                ("count", Number(i64::try_from(*count).unwrap_or(i64::MAX))),
+            ],
             Self::LearnerDropped { learner, reason } => {
                 vec![("learner", id(learner)), ("reason", text(reason))]
             }

@@ -50,6 +50,7 @@ impl Follower {
                     self.phase = Phase::Synchronizing;
                     return STAY;
                 }
+                self.abandon_after(zxid, state, out);
                 state.truncate(zxid, out);
                 self.phase = Phase::Truncating { held: VecDeque::new() };
                 STAY
@@ -58,6 +59,7 @@ impl Follower {
                 out.trace(Trace::SyncReceived { mode: SyncMode::Snap, zxid });
                 self.committed = zxid;
                 self.phase = Phase::Synchronizing;
+                self.abandon_after(zxid, state, out);
                 match state.install(Snapshot { zxid, tree }, out) {
                     Ok(()) => STAY,
                     Err(what) => misbehaved(what, out),
@@ -193,6 +195,15 @@ impl Follower {
         }
         state.append(LogEntry { zxid, txn }, out);
         STAY
+    }
+
+    /// What was logged behind `zxid` is of an older epoch and is given up: the fencing of requests that
+    /// only a stale leader had.
+    fn abandon_after(&self, zxid: Zxid, state: &State, out: &mut Out<'_>) {
+        let count = state.log.after(zxid).count();
+        if let (Some(current), true) = (self.epoch, count > 0) {
+            out.trace(Trace::ProposalsAbandoned { stale: state.log.last().epoch, current, count });
+        }
     }
 
     fn begin_serving(&mut self, state: &mut State, out: &mut Out<'_>) {

@@ -64,8 +64,13 @@ impl Leader {
             return;
         }
         let under_way = self.syncs.answered < self.syncs.sent;
-        let round = if state.has_bug(Bug::LocalSync) { 0 } else { self.syncs.sent + 1 };
-        self.syncs.waiting.push_back(WaitingSync { origin, after: state.log.last(), round });
+        // The planted bug answers at once, from what this server happens to have applied.
+        let (after, round) = if state.has_bug(Bug::LocalSync) {
+            (state.log.applied(), 0)
+        } else {
+            (state.log.last(), self.syncs.sent + 1)
+        };
+        self.syncs.waiting.push_back(WaitingSync { origin, after, round });
         if !under_way && round > 0 {
             self.start_ping_round(state, out);
         }

@@ -1,0 +1,234 @@
+//! The command line as it was typed: names and text, unjudged. `plan.rs` makes sense of it.
+//!
+//! Values stay text here on purpose: then every bad one is refused by one place, in one sentence.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXIT_STATUSES: &str = "\
+Exit status:
+  0    valid: every promise that was checked was kept
+  1    invalid: a promise was broken; the report explains how
+  2    unknown: nothing was proven (nothing exercised, or a bound was reached); the report says why
+  254  usage: what was asked makes no sense; one sentence says why
+  255  harness failure: the tool could not do its work";
+
+const EXAMPLES: &str = "\
+Examples:
+  zabchaos test                                      five nodes, no faults, 30 s
+  zabchaos test --nemesis partition                  cut the network again and again
+  zabchaos test --nemesis partition,pause,kill --time-limit 60s
+  zabchaos test --nemesis pause --targets leader     the leader that comes back from the dead
+  zabchaos test --nemesis partition --partition majorities-ring,bridge
+  zabchaos test --nemesis kill --test-count 20       twenty runs; the worst one counts
+  zabchaos test --bug commit-without-quorum --nemesis partition
+                                                     plant a bug and see it caught";
+
+/// A Jepsen-style chaos tester: real processes, real faults, proven verdicts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "zabchaos",
+    version,
+    arg_required_else_help = true,
+    after_help = format!(
+        "Start here:\n  zabchaos test --nodes 5 --nemesis partition\n\n{EXIT_STATUSES}"
+    )
+)]
+pub(crate) struct Cli {
+    /// Print without colours (so does the environment variable NO_COLOR)
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a cluster, hurt it, and judge what its clients saw
+    #[command(
+        before_help = "Starts a cluster of real processes on this machine, drives clients, injects faults, heals, \
+        and judges the recorded history.\n\nNeeds no root, no container, no other program. Nothing is \
+        left running, however it ends."
+    )]
+    Test(Box<TestArgs>),
+    /// Judge a recorded history again
+    #[command(
+        before_help = "Judges a recorded history again: of a stored run, or of a file.\n\nA history that ends in the \
+        middle (the tool was killed) is judged as far as it goes."
+    )]
+    Check(CheckArgs),
+    /// Run a stored run's plan and fault schedule again
+    #[command(
+        before_help = "Runs a stored run's plan again, with the same faults against the same nodes at the same times, \
+        in a new folder.\n\nReal processes interleave anew each time: the faults are the same, the \
+        outcome may not be."
+    )]
+    Replay(ReplayArgs),
+    /// List the stored runs and their verdicts
+    List(ListArgs),
+    /// Run one node by hand, from a zoo.cfg
+    #[command(
+        before_help = "Runs one node until it is stopped. It speaks ZooKeeper's protocols: stock ZooKeeper clients \
+        work with it."
+    )]
+    Node(NodeArgs),
+}
+
+fn bug_help() -> String {
+    let names = crate::commands::bug_names().join(", ");
+    format!("Plant a deliberate bug into every node, to see it caught [{names}]")
+}
+
+/// `zabchaos test`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUSES}\n\n\
+        Durations carry a unit: 500ms, 30s, 2m. Lists are separated by commas.\n\
+        Results: results/latest is the newest run; docs/RESULTS.md explains every file."),
+)]
+pub(crate) struct TestArgs {
+    /// How many nodes to start (1 to 15)
+    #[arg(long, value_name = "N", default_value = "5", help_heading = "Cluster")]
+    pub(crate) nodes: String,
+    /// The nodes' tickTime, ZooKeeper's unit of time-outs
+    #[arg(long, value_name = "DURATION", default_value = "200ms", help_heading = "Cluster")]
+    pub(crate) tick_time: String,
+    /// Ticks a node has to find and follow a leader
+    #[arg(long, value_name = "TICKS", default_value = "10", help_heading = "Cluster")]
+    pub(crate) init_limit: String,
+    /// Ticks of silence after which leader and follower give each other up
+    #[arg(long, value_name = "TICKS", default_value = "5", help_heading = "Cluster")]
+    pub(crate) sync_limit: String,
+    /// Transactions between two snapshots of a node
+    #[arg(long, value_name = "N", default_value = "10000", help_heading = "Cluster")]
+    pub(crate) snap_count: String,
+    /// First of the ports to use; without it, free ports are found
+    #[arg(long, value_name = "PORT", help_heading = "Cluster")]
+    pub(crate) base_port: Option<String>,
+    /// Plant a deliberate bug into every node, to see it caught.
+    #[arg(long, value_name = "NAME", help_heading = "Cluster", help = bug_help())]
+    pub(crate) bug: Option<String>,
+
+    /// What the clients do and what they expect [register]
+    #[arg(long, value_name = "NAME", default_value = "register", help_heading = "Load")]
+    pub(crate) workload: String,
+    /// How long clients work and faults happen
+    #[arg(long, value_name = "DURATION", default_value = "30s", help_heading = "Load")]
+    pub(crate) time_limit: String,
+    /// Operations per second over all clients; 0 is as many as go
+    #[arg(long, value_name = "OPS", default_value = "1000", help_heading = "Load")]
+    pub(crate) rate: String,
+    /// How many clients: a number, or 2n for two a node
+    #[arg(long, value_name = "N", default_value = "10", help_heading = "Load")]
+    pub(crate) concurrency: String,
+    /// How many keys are in use at a time
+    #[arg(long, value_name = "N", default_value = "5", help_heading = "Load")]
+    pub(crate) keys: String,
+    /// Operations after which a key is retired, on average
+    #[arg(long, value_name = "N", default_value = "200", help_heading = "Load")]
+    pub(crate) ops_per_key: String,
+    /// How long a client waits for an answer; a write without answer is unknown for ever
+    #[arg(long, value_name = "DURATION", default_value = "1s", help_heading = "Load")]
+    pub(crate) op_timeout: String,
+
+    /// Families of faults: none, or any of partition, pause, kill
+    #[arg(long, value_name = "LIST", default_value = "none", help_heading = "Faults")]
+    pub(crate) nemesis: String,
+    /// Mean time from the start of a fault to the start of the next
+    #[arg(long, value_name = "DURATION", default_value = "3s", help_heading = "Faults")]
+    pub(crate) nemesis_interval: String,
+    /// Whom faults hit: one, minority, majority, leader, followers, all, or nodes such as n1,n3;
+    /// without it, drawn anew for every fault
+    #[arg(long, value_name = "LIST", help_heading = "Faults")]
+    pub(crate) targets: Option<String>,
+    /// Shapes of partitions: one, halves, majority-minority, leader-alone, majorities-ring, bridge,
+    /// one-way; without it, drawn anew for every partition
+    #[arg(long, value_name = "LIST", help_heading = "Faults")]
+    pub(crate) partition: Option<String>,
+
+    /// Every random choice derives from it; without it, one is drawn and printed
+    #[arg(long, value_name = "NUMBER", help_heading = "Run")]
+    pub(crate) seed: Option<String>,
+    /// How many runs, each with a seed derived from --seed
+    #[arg(long, value_name = "N", default_value = "1", help_heading = "Run")]
+    pub(crate) test_count: String,
+    /// Folder that holds the runs
+    #[arg(long, value_name = "DIR", default_value = "results", help_heading = "Run")]
+    pub(crate) results: PathBuf,
+    /// Print the results as one JSON document instead of the report
+    #[arg(long, help_heading = "Run")]
+    pub(crate) json: bool,
+}
+
+/// `zabchaos check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = format!("Examples:\n  zabchaos check results/latest\n  zabchaos check history.jsonl --json\n  \
+        zabchaos check etcd_000.log\n\n{EXIT_STATUSES}"),
+)]
+pub(crate) struct CheckArgs {
+    /// A run's folder, or a history file: history.jsonl, a Jepsen etcd log, a key-value EDN log, or the
+    /// TSV of generated histories
+    #[arg(value_name = "RUN|FILE")]
+    pub(crate) path: PathBuf,
+    /// What the history is judged by [register, cas-register, kv]; without it, what its format
+    /// implies
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Print the verdict as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `zabchaos replay`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = EXIT_STATUSES,
+)]
+pub(crate) struct ReplayArgs {
+    /// The run's folder
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Folder that holds the runs; without it, the one the run is in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) results: Option<PathBuf>,
+    /// Print the results as one JSON document instead of the report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `zabchaos list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Folder that holds the runs
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) results: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `zabchaos node`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example of a zoo.cfg (three of them, with the dataDir and clientPort of each; the file myid in \
+                  dataDir holds the node's number):\n  tickTime=2000\n  initLimit=10\n  syncLimit=5\n  \
+                  dataDir=/tmp/zk1\n  clientPort=2181\n  server.1=127.0.0.1:2881:3881\n  \
+                  server.2=127.0.0.1:2882:3882\n  server.3=127.0.0.1:2883:3883"
+)]
+pub(crate) struct NodeArgs {
+    /// The node's zoo.cfg
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Append the protocol's transitions to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Plant a deliberate bug
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bug: Option<String>,
+    /// End when the process with this id ends
+    #[arg(long, value_name = "PID")]
+    pub(crate) die_with_parent: Option<u32>,
+}

@@ -1,0 +1,13 @@
+//! One file per subcommand: from arguments to an exit status.
+
+mod check;
+mod list;
+mod node;
+mod replay;
+mod test;
+
+pub(crate) use check::check;
+pub(crate) use list::list;
+pub(crate) use node::{bug_names, node};
+pub(crate) use replay::replay;
+pub(crate) use test::test;

@@ -1,0 +1,108 @@
+//! The life of one run: folder and plan → the live part → judgement → everything stored and told.
+
+mod interrupt;
+mod judge;
+mod live;
+
+pub(crate) use interrupt::Interrupt;
+pub(crate) use judge::{OfHistory, judge_history, read_history};
+
+use crate::clock::RunClock;
+use crate::exit::Exit;
+use crate::nemesis::PlannedFault;
+use crate::plan::Plan;
+use crate::report::results::{Input, Timings, build};
+use crate::report::{Output, Reporter, Results, RunEvent, Stage};
+use crate::store::{RunDir, Store};
+use anyhow::Context as _;
+use live::{Recorded, live};
+
+/// What is to be run, and how it is told.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The plan.
+    pub(crate) plan: Plan,
+    /// The faults of an earlier run, to be run again.
+    pub(crate) schedule: Option<Vec<PlannedFault>>,
+    /// How the run is told.
+    pub(crate) output: Output,
+}
+
+/// Runs a plan once; the exit status is that of the verdict.
+///
+/// # Errors
+/// When the tool could not do its work. What was recorded until then is in the run's folder, with the reason
+/// in `failure.txt`.
+pub(crate) async fn run(order: Order, interrupt: &mut Interrupt) -> anyhow::Result<Exit> {
+    let Order { plan, schedule, output } = order;
+    let clock = RunClock::start();
+    let dir = Store::new(&plan.results).create_run(&plan)?;
+    let mut reporter = Reporter::new(output);
+    reporter.event(&RunEvent::Started { plan: Box::new(plan.clone()), folder: dir.path().to_owned() });
+    let results = run_in(&dir, &plan, schedule, clock, interrupt, &mut reporter).await;
+    match results {
+        Ok(results) => {
+            let exit = Exit::from(&results.verdict);
+            reporter.event(&RunEvent::Finished(Box::new(results)));
+            Ok(exit)
+        }
+        Err(error) => {
+            // The first failure is the one to report.
+            let _also_failed = dir.save("failure.txt", format!("{error:#}\n").as_bytes());
+            Err(error)
+        }
+    }
+}
+
+async fn run_in(
+    dir: &RunDir,
+    plan: &Plan,
+    schedule: Option<Vec<PlannedFault>>,
+    clock: RunClock,
+    interrupt: &mut Interrupt,
+    reporter: &mut Reporter,
+) -> anyhow::Result<Results> {
+    let recorded = live(plan, schedule, dir, clock, interrupt, &mut |event| reporter.event(&event)).await?;
+    let planned: Vec<PlannedFault> = recorded.faults.iter().map(|fault| fault.planned.clone()).collect();
+    dir.save_schedule(&planned)?;
+    if recorded.interrupted {
+        reporter.event(&RunEvent::Warning(
+            "the run was interrupted: what was recorded until then is judged".to_owned(),
+        ));
+    }
+    reporter.event(&RunEvent::Stage(Stage::Checking));
+    let results = {
+        let (plan, dir) = (plan.clone(), dir.clone());
+        let judging = tokio::task::spawn_blocking(move || conclude(&plan, &dir, clock, &recorded));
+        judging.await.context("the judgement panicked")??
+    };
+    dir.save_results(&results)?;
+    for (name, content) in results.files()? {
+        dir.save(&name, content.as_bytes())?;
+    }
+    Ok(results)
+}
+
+fn conclude(plan: &Plan, dir: &RunDir, clock: RunClock, recorded: &Recorded) -> anyhow::Result<Results> {
+    let judged = judge::judge(plan, &dir.history_path(), recorded)?;
+    let last_ns = judged.ops.last().map_or(0, |op| op.time);
+    let now_ns = clock.now_ns();
+    Ok(build(Input {
+        plan,
+        folder: dir.path(),
+        timings: Timings {
+            serving_ns: recorded.served_ns,
+            load_from_ns: recorded.load_ns.0,
+            load_until_ns: recorded.load_ns.1,
+            check_ns: now_ns.saturating_sub(last_ns),
+            total_ns: now_ns,
+        },
+        history: &judged.ops,
+        faults: &recorded.faults,
+        elections: judged.elections,
+        fencing: judged.fencing,
+        verdicts: judged.verdicts,
+        counterexamples: judged.counterexamples,
+        unexpected_exits: recorded.exits.clone(),
+    }))
+}

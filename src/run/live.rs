@@ -1,0 +1,248 @@
+//! The live part of a run: cluster up → load and faults side by side → heal → quiesce → final reads →
+//! cluster down. Records everything and judges nothing.
+
+use super::interrupt::Interrupt;
+use crate::clock::RunClock;
+use crate::cluster::{Cluster, UnexpectedExit};
+use crate::election::{LeaderView, LeaderWatch, NodeTrace};
+use crate::interpreter::{self, LiveCounters, Load, LoadSummary, Phase};
+use crate::nemesis::{self, FaultRecord, NemesisContext, PlannedFault};
+use crate::plan::Plan;
+use crate::report::{RunEvent, Stage, Status};
+use crate::store::RunDir;
+use anyhow::{Context as _, bail};
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// How often the status is told.
+const STATUS_EVERY: Duration = Duration::from_millis(200);
+/// How long nodes may take to serve, beyond their own limits.
+const SERVING_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a run left behind to be judged.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    /// From the run's beginning until every node served, ns.
+    pub(super) served_ns: u64,
+    /// When the load began and ended, ns of the run.
+    pub(super) load_ns: (u64, u64),
+    /// What became of the faults.
+    pub(super) faults: Vec<FaultRecord>,
+    /// Nodes that ended without being told to.
+    pub(super) exits: Vec<UnexpectedExit>,
+    /// What each node wrote about itself.
+    pub(super) traces: Vec<NodeTrace>,
+    /// The user asked for an early end.
+    pub(super) interrupted: bool,
+}
+
+/// Takes what a run has to say.
+pub(super) type Tell<'a> = dyn FnMut(RunEvent) + Send + 'a;
+
+/// Runs the plan on a new cluster. Whatever happens, the cluster is gone when this returns.
+///
+/// # Errors
+/// When the tool could not do its work: the cluster does not come up, a file cannot be written.
+pub(super) async fn live(
+    plan: &Plan,
+    schedule: Option<Vec<PlannedFault>>,
+    dir: &RunDir,
+    clock: RunClock,
+    interrupt: &mut Interrupt,
+    tell: &mut Tell<'_>,
+) -> anyhow::Result<Recorded> {
+    tell(RunEvent::Stage(Stage::Starting));
+    let (cluster, network) = Cluster::start(plan, dir.path(), clock)?;
+    let paths = cluster.nodes().into_iter().map(|node| (node, cluster.trace_path(node))).collect();
+    let (leader, watch) = LeaderWatch::spawn(paths, clock).context("failed to follow the nodes' traces")?;
+    let mut stage = Live { plan, dir, clock, cluster: &cluster, leader, counters: Arc::default(), tell };
+    let recorded = stage.run(schedule, network, interrupt).await;
+    // Before anything else, whatever went wrong: nothing must be left running.
+    let stopped = cluster.stop().await;
+    drop(watch);
+    let mut recorded = recorded?;
+    stopped.context("failed to stop the cluster")?;
+    recorded.traces = read_traces(&cluster, clock, &recorded.exits)?;
+    Ok(recorded)
+}
+
+fn read_traces(
+    cluster: &Cluster,
+    clock: RunClock,
+    exits: &[UnexpectedExit],
+) -> anyhow::Result<Vec<NodeTrace>> {
+    let read = |node| {
+        let path = cluster.trace_path(node);
+        let trace = NodeTrace::read(node, &path, clock);
+        let mut trace = trace.with_context(|| format!("failed to read {}", path.display()))?;
+        trace.died_ns = exits.iter().filter(|exit| exit.node == node).map(|exit| exit.at_ns).collect();
+        Ok(trace)
+    };
+    cluster.nodes().into_iter().map(read).collect()
+}
+
+struct Live<'a, 'b> {
+    plan: &'a Plan,
+    dir: &'a RunDir,
+    clock: RunClock,
+    cluster: &'a Cluster,
+    leader: watch::Receiver<LeaderView>,
+    counters: Arc<LiveCounters>,
+    tell: &'a mut Tell<'b>,
+}
+
+/// A task that ends with its handle.
+struct Task<T>(JoinHandle<T>);
+
+impl<T: Send + 'static> Task<T> {
+    fn spawn(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Live<'_, '_> {
+    async fn run(
+        &mut self,
+        schedule: Option<Vec<PlannedFault>>,
+        network: Arc<dyn crate::network::Network>,
+        interrupt: &mut Interrupt,
+    ) -> anyhow::Result<Recorded> {
+        tokio::select! {
+            served = self.cluster.wait_serving(self.serving_limit()) => served?,
+            () = interrupt.asked() => bail!("interrupted before every node served"),
+        }
+        let served_ns = self.clock.now_ns();
+        (self.tell)(RunEvent::Stage(Stage::Serving { after_ns: served_ns }));
+
+        let (journal, nemesis_lines) = mpsc::unbounded_channel();
+        let (phase, phases) = watch::channel(Phase::Load);
+        let (stop_faults, stop) = watch::channel(false);
+        let (fault, mut current) = watch::channel(None);
+        let mut load = self.spawn_load(nemesis_lines, phases);
+        let mut faults = Task::spawn(nemesis::run(NemesisContext {
+            plan: self.plan.clone(),
+            schedule,
+            cluster: self.cluster.clone(),
+            network,
+            leader: self.leader.clone(),
+            journal,
+            current: fault,
+            clock: self.clock,
+            stop,
+        }));
+        let began_ns = self.clock.now_ns();
+        (self.tell)(RunEvent::Stage(Stage::Load));
+        let time_limit = Duration::from_millis(self.plan.time_limit_ms);
+        let over = async {
+            tokio::select! {
+                () = sleep(time_limit) => Ok(()),
+                () = interrupt.asked() => Ok(()),
+                ended = &mut load.0 => {
+                    // It ends by itself only when it cannot go on.
+                    ended.context("the load panicked")?.context("the load failed")?;
+                    bail!("the load ended before its time")
+                }
+            }
+        };
+        self.with_status(&mut current, over).await?;
+        let ended_ns = self.clock.now_ns();
+
+        (self.tell)(RunEvent::Stage(Stage::Healing));
+        stop_faults.send_replace(true);
+        let faults = self.with_status(&mut current, &mut faults.0).await.context("the nemesis panicked")?;
+        if let Err(error) =
+            self.with_status(&mut current, self.cluster.wait_serving(self.serving_limit())).await
+        {
+            (self.tell)(RunEvent::Warning(format!(
+                "the healed cluster does not serve everywhere, so final reads will be missing: {error:#}"
+            )));
+        }
+
+        let interrupted = interrupt.is_asked();
+        (self.tell)(RunEvent::Stage(Stage::FinalReads));
+        phase.send_replace(Phase::FinalReads);
+        let summary = self.with_status(&mut current, &mut load.0).await;
+        let summary = summary.context("the load panicked")?.context("the load failed")?;
+        for reads in summary.final_reads.iter().filter(|reads| !reads.complete()) {
+            let why = reads.last_error.as_deref().unwrap_or("no attempt ended");
+            (self.tell)(RunEvent::Warning(format!(
+                "{} answered {} of {} final reads ({why}): its log in the run's folder may say more",
+                reads.node, reads.ok, reads.wanted
+            )));
+        }
+        Ok(Recorded {
+            served_ns,
+            load_ns: (began_ns, ended_ns),
+            faults,
+            exits: self.cluster.unexpected_exits(),
+            traces: Vec::new(),
+            interrupted,
+        })
+    }
+
+    fn spawn_load(
+        &self,
+        nemesis_lines: mpsc::UnboundedReceiver<nemesis::NemesisLine>,
+        phases: watch::Receiver<Phase>,
+    ) -> Task<anyhow::Result<LoadSummary>> {
+        let plan = self.plan.clone();
+        let clock = self.clock;
+        let addresses =
+            self.cluster.nodes().into_iter().map(|node| (node, self.cluster.client_address(node))).collect();
+        let history_path = self.dir.history_path();
+        let live = Arc::clone(&self.counters);
+        Task::spawn(async move {
+            let plan = &plan;
+            interpreter::run(Load { plan, clock, addresses, history_path, nemesis_lines, live, phases }).await
+        })
+    }
+
+    /// How long the nodes may take to serve: to find a leader, to follow it, and some for slow machines.
+    fn serving_limit(&self) -> Duration {
+        let ticks = self.plan.init_limit.saturating_add(self.plan.sync_limit);
+        SERVING_LIMIT + Duration::from_millis(self.plan.tick_ms.saturating_mul(ticks))
+    }
+
+    /// Waits, and meanwhile tells how it goes.
+    async fn with_status<T>(
+        &mut self,
+        fault: &mut watch::Receiver<Option<String>>,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut ticks = interval(STATUS_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = ticks.tick() => {
+                    let status = self.status(fault.borrow().clone());
+                    (self.tell)(RunEvent::Status(status));
+                }
+            }
+        }
+    }
+
+    fn status(&self, fault: Option<String>) -> Status {
+        let counters = &self.counters;
+        Status {
+            at_ns: self.clock.now_ns(),
+            ok: counters.ok.load(Ordering::Relaxed),
+            fail: counters.fail.load(Ordering::Relaxed),
+            info: counters.info.load(Ordering::Relaxed),
+            fault,
+            leader: *self.leader.borrow(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The results folder: one folder a run, and a link to the newest. Nothing else writes there, but the
+//! streams that a run's own parts keep open in the paths they are given (history, node data).
+
+mod atomic;
+mod run_dir;
+mod timestamp;
+
+pub(crate) use run_dir::RunDir;
+
+use crate::exit::UsageError;
+use crate::plan::Plan;
+use anyhow::Context as _;
+use serde::Deserialize;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The link to the newest run.
+const LATEST: &str = "latest";
+
+/// The folder that holds the runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    results: PathBuf,
+}
+
+/// A stored run, as far as its files tell.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredRun {
+    /// Its folder.
+    pub(crate) dir: RunDir,
+    /// What was asked; `None` when the file makes no sense any more.
+    pub(crate) plan: Option<Plan>,
+    /// "valid", "unknown" or "invalid"; `None` when the run did not come to its end.
+    pub(crate) verdict: Option<String>,
+}
+
+/// The part of `results.json` that a list needs.
+#[derive(Deserialize)]
+struct Outcome {
+    verdict: checker::Verdict,
+}
+
+impl Store {
+    /// The store in this folder, which need not exist.
+    pub(crate) fn new(results: &Path) -> Self {
+        Self { results: results.to_owned() }
+    }
+
+    /// Makes a new run's folder, stores the plan in it and points `latest` at it.
+    ///
+    /// The name is the UTC time and what is tested; runs that begin in the same second get a number.
+    pub(crate) fn create_run(&self, plan: &Plan) -> anyhow::Result<RunDir> {
+        let context = || format!("failed to create the results folder {}", self.results.display());
+        fs::create_dir_all(&self.results).with_context(context)?;
+        // Absolute from here on: the nodes get their paths from it, whatever folder they start in.
+        let results = self.results.canonicalize().with_context(context)?;
+        let dir = RunDir::at(make_new(&results, &run_name(&timestamp::now(), plan))?);
+        dir.save_plan(plan)?;
+        let latest = results.join(LATEST);
+        atomic::link(&latest, Path::new(&dir.name()))
+            .with_context(|| format!("failed to point {} at the run", latest.display()))?;
+        Ok(dir)
+    }
+
+    /// The stored runs, oldest first.
+    ///
+    /// # Errors
+    /// A [`UsageError`] when there is no such folder.
+    pub(crate) fn list(&self) -> Result<Vec<StoredRun>, UsageError> {
+        let entries = fs::read_dir(&self.results)
+            .map_err(|error| UsageError(format!("no results at '{}': {error}", self.results.display())))?;
+        let mut runs: Vec<StoredRun> = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .filter_map(|entry| RunDir::open(&entry.path()).ok())
+            .map(StoredRun::read)
+            .collect();
+        runs.sort_by_key(|run| run.dir.name());
+        Ok(runs)
+    }
+}
+
+impl StoredRun {
+    fn read(dir: RunDir) -> Self {
+        let outcome = fs::read(dir.path().join(run_dir::RESULTS))
+            .ok()
+            .and_then(|text| serde_json::from_slice::<Outcome>(&text).ok());
+        let plan = dir.load_plan().ok();
+        Self { dir, plan, verdict: outcome.map(|outcome| outcome.verdict.name().to_owned()) }
+    }
+}
+
+fn run_name(timestamp: &str, plan: &Plan) -> String {
+    let nemesis = plan.nemesis_name().replace(',', "+");
+    let bug = plan.bug.as_ref().map(|bug| format!("-{bug}")).unwrap_or_default();
+    format!("{timestamp}-{}-{nemesis}{bug}", plan.workload)
+}
+
+/// Makes a folder that did not exist: making it is the test, so that two tools never share one.
+fn make_new(results: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    for number in 1..=10_000_u32 {
+        let name = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+        let path = results.join(name);
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("failed to create the run's folder {}", path.display()));
+            }
+        }
+    }
+    anyhow::bail!("failed to find a free name for a run in {}", results.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::plan;
+
+    #[test]
+    fn runs_of_the_same_second_do_not_collide() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = make_new(dir.path(), "x").unwrap();
+        let second = make_new(dir.path(), "x").unwrap();
+        assert_eq!((first, second), (dir.path().join("x"), dir.path().join("x-2")));
+    }
+
+    #[test]
+    fn a_run_is_stored_and_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(&dir.path().join("deep/results"));
+        let plan = plan();
+        let run = store.create_run(&plan).unwrap();
+        run.save_schedule(&[]).unwrap();
+        let latest = RunDir::open(&dir.path().join("deep/results/latest")).unwrap();
+        assert_eq!(latest.name(), run.name());
+        assert_eq!(latest.load_plan().unwrap(), plan);
+        assert_eq!(latest.load_schedule().unwrap(), []);
+        assert_eq!(store.list().unwrap()[0].verdict, None, "without results the run did not end");
+        run.save_results(&serde_json::json!({"verdict": {"verdict": "unknown", "reason": "idle"}})).unwrap();
+        let listed = store.list().unwrap();
+        assert_eq!(listed.len(), 1, "the link is no run");
+        assert_eq!(listed[0].verdict.as_deref(), Some("unknown"));
+    }
+
+    #[test]
+    fn the_name_says_what_was_tested() {
+        let plan = Plan { bug: Some("elect-any".into()), ..plan() };
+        assert_eq!(run_name("20260101T000000Z", &plan), "20260101T000000Z-register-partition+kill-elect-any");
+    }
+
+    #[test]
+    fn what_is_no_run_is_refused_in_one_sentence() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = RunDir::open(&dir.path().join("gone")).unwrap_err().to_string();
+        assert!(
+            missing.starts_with("no run at '") && missing.ends_with("'zabchaos list' shows the stored runs")
+        );
+        let empty = RunDir::open(dir.path()).unwrap_err().to_string();
+        assert!(empty.contains("is no run's folder: it holds no plan.json"), "{empty}");
+    }
+}

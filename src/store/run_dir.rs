@@ -1,0 +1,139 @@
+//! One run's folder: which file is where, and reading it again.
+
+use super::atomic;
+use crate::exit::UsageError;
+use crate::nemesis::PlannedFault;
+use crate::plan::Plan;
+use anyhow::Context as _;
+use checker::Verdict;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The plan, written before anything else happens.
+const PLAN: &str = "plan.json";
+/// The faults with their resolved targets.
+const SCHEDULE: &str = "schedule.json";
+/// The operations, streamed.
+const HISTORY: &str = "history.jsonl";
+/// The verdicts and everything in the report.
+pub(super) const RESULTS: &str = "results.json";
+
+/// A run's folder, which exists.
+#[derive(Debug, Clone)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    pub(super) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// A stored run.
+    ///
+    /// # Errors
+    /// A [`UsageError`] when there is no such folder or it holds no run.
+    pub(crate) fn open(path: &Path) -> Result<Self, UsageError> {
+        if !path.exists() {
+            return Err(UsageError(format!(
+                "no run at '{}': 'zabchaos list' shows the stored runs",
+                path.display()
+            )));
+        }
+        if !path.join(PLAN).is_file() {
+            return Err(UsageError(format!(
+                "'{}' is no run's folder: it holds no {PLAN} ('zabchaos list' shows the stored runs)",
+                path.display()
+            )));
+        }
+        // `latest` would point elsewhere once a replay begins.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        Ok(Self { path })
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder's name.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Where the history is streamed to.
+    pub(crate) fn history_path(&self) -> PathBuf {
+        self.path.join(HISTORY)
+    }
+
+    /// Stores the plan.
+    pub(crate) fn save_plan(&self, plan: &Plan) -> anyhow::Result<()> {
+        self.save_json(PLAN, plan)
+    }
+
+    /// Stores the faults as they were resolved.
+    pub(crate) fn save_schedule(&self, schedule: &[PlannedFault]) -> anyhow::Result<()> {
+        self.save_json(SCHEDULE, schedule)
+    }
+
+    /// Stores the results.
+    pub(crate) fn save_results(&self, results: &impl Serialize) -> anyhow::Result<()> {
+        self.save_json(RESULTS, results)
+    }
+
+    /// Stores a file as indented JSON.
+    pub(crate) fn save_json<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> anyhow::Result<()> {
+        let mut text =
+            serde_json::to_vec_pretty(value).with_context(|| format!("failed to render {name}"))?;
+        text.push(b'\n');
+        self.save(name, &text)
+    }
+
+    /// Stores a file.
+    pub(crate) fn save(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
+        let path = self.path.join(name);
+        atomic::write(&path, content).with_context(|| format!("failed to write {}", path.display()))
+    }
+
+    /// The stored plan.
+    ///
+    /// # Errors
+    /// A [`UsageError`] when the file makes no sense.
+    pub(crate) fn load_plan(&self) -> Result<Plan, UsageError> {
+        self.load(PLAN)
+    }
+
+    /// The stored faults.
+    ///
+    /// # Errors
+    /// A [`UsageError`] when the file is not there (the tool was killed during the run) or makes no
+    /// sense.
+    pub(crate) fn load_schedule(&self) -> Result<Vec<PlannedFault>, UsageError> {
+        self.load(SCHEDULE)
+    }
+
+    /// The verdicts in `results.json` by name; `None` when the run did not come to its end.
+    pub(crate) fn load_verdicts(&self) -> Option<Vec<(String, Verdict)>> {
+        #[derive(Deserialize)]
+        struct Results {
+            verdicts: Vec<Named>,
+        }
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+            #[serde(flatten)]
+            verdict: Verdict,
+        }
+        let results: Results = self.load(RESULTS).ok()?;
+        Some(results.verdicts.into_iter().map(|one| (one.name, one.verdict)).collect())
+    }
+
+    fn load<T: DeserializeOwned>(&self, name: &str) -> Result<T, UsageError> {
+        let path = self.path.join(name);
+        let wrong = |what: String| UsageError(format!("'{}' cannot be used: {what}", path.display()));
+        let text = fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))
+    }
+}

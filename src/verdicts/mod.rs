@@ -1,0 +1,11 @@
+//! What a run's records prove: named verdicts, of which the worst is the run's.
+//!
+//! Pure: from records to verdicts. A failure of the tool is no verdict and never gets here.
+
+mod finals;
+mod order;
+mod vacuity;
+
+pub(crate) use finals::final_reads;
+pub(crate) use order::real_time_order;
+pub(crate) use vacuity::{Exercise, vacuity};

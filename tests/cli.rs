@@ -1,0 +1,246 @@
+//! The command line from outside: help, and one clear sentence with exit status 254 for each kind of bad
+//! input. Starts no cluster.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn zabchaos(words: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_zabchaos"))
+        .args(words)
+        .current_dir(folder)
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the tool is built and starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("the tool prints UTF-8")
+}
+
+/// The words are refused with exactly this sentence, nothing on stdout, and nothing left behind.
+#[track_caller]
+fn refused(words: &str, sentence: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let output = zabchaos(&words, folder.path());
+    assert_eq!(text(&output.stderr), format!("error: {sentence}\n"), "{words:?}");
+    assert_eq!(output.status.code(), Some(254), "{words:?}");
+    assert_eq!(text(&output.stdout), "", "{words:?}");
+    assert_eq!(
+        fs::read_dir(folder.path()).expect("it was just made").count(),
+        0,
+        "{words:?} left something behind"
+    );
+}
+
+#[test]
+fn names_nobody_knows_come_with_the_nearest() {
+    refused(
+        "test --nemesis partitoin",
+        "unknown nemesis 'partitoin': did you mean 'partition'? (known: none, partition, pause, kill)",
+    );
+    refused(
+        "test --nemesis earthquake",
+        "unknown nemesis 'earthquake' (known: none, partition, pause, kill)",
+    );
+    refused(
+        "test --workload registre",
+        "unknown workload 'registre': did you mean 'register'? (known: register)",
+    );
+    refused(
+        "test --nemesis kill --targets leadr",
+        "unknown target 'leadr': did you mean 'leader'? \
+         (known: one, minority, majority, leader, followers, all, n1, n2, n3, n4, n5)",
+    );
+    refused(
+        "test --nemesis partition --partition brige",
+        "unknown partition shape 'brige': did you mean 'bridge'? \
+         (known: one, halves, majority-minority, leader-alone, majorities-ring, bridge, one-way)",
+    );
+    refused(
+        "test --bug local-snc",
+        "unknown bug 'local-snc': did you mean 'local-sync'? (known: commit-without-quorum, skip-epoch-check, \
+         elect-any, skip-truncate, local-sync, forget-accepted-epoch, double-apply)",
+    );
+    refused("test --nods 5", "unexpected argument '--nods' found: did you mean '--nodes'?");
+    refused("tset", "unrecognized subcommand 'tset': did you mean 'test'?");
+}
+
+#[test]
+fn numbers_and_durations_say_what_they_take() {
+    refused("test --nodes five", "--nodes is 'five', but takes a whole number from 1 to 15");
+    refused("test --nodes 0", "--nodes is '0', but takes a whole number from 1 to 15");
+    refused(
+        "test --time-limit 30",
+        "--time-limit is '30', but takes a duration with a unit, such as 500ms, 30s or 2m",
+    );
+    refused("test --seed 1.5", "--seed is '1.5', but takes a whole number from 0 to 18446744073709551615");
+    refused(
+        "test --concurrency many",
+        "--concurrency is 'many', but takes a number of clients such as 10, or 2n for two a node, up to 1000",
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_starts() {
+    refused("test --nemesis kill --targets n9", "--targets names n9, but with --nodes 5 the last node is n5");
+    refused(
+        "test --targets leader",
+        "--targets needs faults, but --nemesis is none: add --nemesis partition, pause or kill",
+    );
+    refused(
+        "test --nemesis kill --partition bridge",
+        "--partition needs --nemesis partition, which is not among the families asked for",
+    );
+}
+
+#[test]
+fn runs_and_files_that_are_not_there() {
+    refused("check results/gone", "no run at 'results/gone': 'zabchaos list' shows the stored runs");
+    refused("replay gone", "no run at 'gone': 'zabchaos list' shows the stored runs");
+    refused("list", "no results at 'results': No such file or directory (os error 2)");
+    refused("check", "the following required arguments were not provided: <RUN|FILE> (see --help)");
+}
+
+#[test]
+fn a_folder_that_is_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = zabchaos(&["check", "."], folder.path());
+    assert_eq!(output.status.code(), Some(254));
+    assert_eq!(
+        text(&output.stderr),
+        "error: '.' is no run's folder: it holds no plan.json ('zabchaos list' shows the stored runs)\n"
+    );
+}
+
+#[test]
+fn help_is_a_page_and_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = zabchaos(&["test", "--help"], folder.path());
+    assert_eq!(output.status.code(), Some(0));
+    let page = text(&output.stdout);
+    for part in
+        ["Cluster:", "Load:", "Faults:", "Run:", "Examples:", "Exit status:", "254  usage", "[default: 30s]"]
+    {
+        assert!(page.contains(part), "{part} is missing in:\n{page}");
+    }
+    for option in [
+        "--nodes",
+        "--workload",
+        "--nemesis",
+        "--nemesis-interval",
+        "--targets",
+        "--partition",
+        "--time-limit",
+        "--rate",
+        "--concurrency",
+        "--keys",
+        "--ops-per-key",
+        "--op-timeout",
+        "--seed",
+        "--test-count",
+        "--tick-time",
+        "--init-limit",
+        "--sync-limit",
+        "--snap-count",
+        "--base-port",
+        "--results",
+        "--json",
+        "--bug",
+        "--no-color",
+    ] {
+        assert!(
+            page.contains(&format!("{option} ")) || page.contains(&format!("{option}\n")),
+            "{option} in:\n{page}"
+        );
+    }
+    assert!(!page.contains('\u{1b}'), "no colours into a pipe");
+    for command in ["check", "replay", "list", "node"] {
+        assert_eq!(zabchaos(&[command, "--help"], folder.path()).status.code(), Some(0), "{command} --help");
+        assert_eq!(zabchaos(&["help", command], folder.path()).status.code(), Some(0), "help {command}");
+    }
+    assert_eq!(zabchaos(&["--version"], folder.path()).status.code(), Some(0));
+}
+
+#[test]
+fn nothing_asked_shows_help_and_is_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = zabchaos(&[], folder.path());
+    assert_eq!(output.status.code(), Some(254));
+    assert!(text(&output.stderr).contains("Usage: zabchaos"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_zabchaos"))
+        .args(["test", "--help"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+}
+
+const GOOD: &str = r#"{"index":0,"time":1,"process":0,"type":"invoke","f":"write","key":"r1","value":1}
+{"index":1,"time":2,"process":0,"type":"ok","f":"write","key":"r1","value":1}
+{"index":2,"time":3,"process":0,"type":"invoke","f":"read","key":"r1","value":null}
+{"index":3,"time":4,"process":0,"type":"ok","f":"read","key":"r1","value":1}
+"#;
+
+fn check(history: &str, words: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("history.jsonl"), history).expect("it was just made");
+    let words = [&["check", "history.jsonl"], words].concat();
+    let output = zabchaos(&words, folder.path());
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_history_file_is_judged() {
+    let (status, out, err) = check(GOOD, &[]);
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("valid"), "{out}");
+    let stale = GOOD.replace(
+        r#""type":"ok","f":"read","key":"r1","value":1"#,
+        r#""type":"ok","f":"read","key":"r1","value":null"#,
+    );
+    let (status, out, err) = check(&stale, &[]);
+    assert_eq!((status, err.as_str()), (Some(1), ""), "{out}");
+    assert!(out.contains("invalid") && out.contains("r1"), "{out}");
+}
+
+#[test]
+fn a_verdict_as_json() {
+    let (status, out, _) = check(GOOD, &["--json"]);
+    assert_eq!(status, Some(0));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["verdict"], "valid", "{out}");
+}
+
+#[test]
+fn a_corrupt_line_is_named_and_a_cut_off_one_forgiven() {
+    let corrupt = GOOD.replacen(r#""type":"ok""#, r#""type":"maybe""#, 1);
+    let (status, out, err) = check(&corrupt, &[]);
+    assert_eq!((status, out.as_str()), (Some(254), ""));
+    assert!(
+        err.starts_with("error: history.jsonl line 2: not a history line: unknown variant `maybe`"),
+        "{err}"
+    );
+    assert_eq!(err.lines().count(), 1, "{err}");
+    let (status, out, err) = check(&GOOD[..GOOD.len() - 30], &[]);
+    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("cut off"), "{out}");
+}
+
+#[test]
+fn models_have_names_too() {
+    let (status, _, err) = check(GOOD, &["--model", "regster"]);
+    assert_eq!(status, Some(254));
+    assert!(err.starts_with("error: unknown model 'regster': did you mean 'register'? (known: "), "{err}");
+}
