@@ -124,13 +124,13 @@ pub(crate) struct TestArgs {
     #[arg(long, value_name = "N", default_value = "10", help_heading = "Load")]
     pub(crate) concurrency: String,
     /// How many keys are in use at a time
-    #[arg(long, value_name = "N", default_value = "5", help_heading = "Load")]
+    #[arg(long, value_name = "N", default_value = "10", help_heading = "Load")]
     pub(crate) keys: String,
     /// Operations after which a key is retired, on average
     #[arg(long, value_name = "N", default_value = "200", help_heading = "Load")]
     pub(crate) ops_per_key: String,
     /// How long a client waits for an answer; a write without answer is unknown for ever
-    #[arg(long, value_name = "DURATION", default_value = "1s", help_heading = "Load")]
+    #[arg(long, value_name = "DURATION", default_value = "5s", help_heading = "Load")]
     pub(crate) op_timeout: String,
 
     /// Families of faults: none, or any of partition, pause, kill

@@ -443,12 +443,9 @@ fn the_readme_lists_every_planted_bug_as_ci_runs_it() {
         assert!(readme.contains(&command), "README's table \"What it catches\" lacks {command}");
     }
     let bugs = read("node/core/src/bug.rs");
-    let named = bugs.lines().filter(|line| line.contains("Self::") && line.contains("=> \"")).count();
-    assert!(named >= runs.lines().count(), "every line of .ci/planted-bugs plants a bug that exists");
-    let distinct: std::collections::BTreeSet<&str> =
-        runs.lines().filter_map(|run| run.split(' ').next()).collect();
+    let planted: Vec<&str> = runs.lines().filter_map(|run| run.split(' ').next()).collect();
     let all = bugs.lines().filter_map(|line| line.split("=> \"").nth(1)?.split('"').next());
     for bug in all.filter(|bug| !bug.contains(' ')) {
-        assert!(distinct.contains(bug), ".ci/planted-bugs does not plant {bug}");
+        assert!(planted.contains(&bug), ".ci/planted-bugs does not plant {bug}");
     }
 }

@@ -4,8 +4,8 @@
 //! business. A connection that begins with a four-letter word ([`crate::four_letter`]) is answered with
 //! text instead.
 
-use crate::driver::Input;
 use crate::four_letter::Word;
+use crate::input::Input;
 use crate::link::{Link, Task};
 use crate::tracer::Log;
 use bytes::{Buf, Bytes, BytesMut};

@@ -5,7 +5,7 @@
 //! an append waits until all appends before it are durable: currentEpoch must not get ahead of the log
 //! it speaks of (ZOOKEEPER-4643).
 
-use crate::driver::Input;
+use crate::input::Input;
 use crate::storage::{Storage, StorageError};
 use crate::tracer::Log;
 use crate::{EXIT_DISK, NodeError};

@@ -10,6 +10,7 @@ use crate::config::{HostPort, NodeConfig};
 use crate::disk::{Alone, Disk, Job};
 use crate::election_port::ElectionPort;
 use crate::four_letter::{self, Facts, Word};
+use crate::input::Input;
 use crate::quorum_port::QuorumPort;
 use crate::storage::{self, Storage};
 use crate::tracer::{Log, Tracer, wall_ms};
@@ -24,20 +25,6 @@ use zab_core::{Bug, ClientId, Effect, Event, Now, Server};
 
 /// The most events taken before new ones are looked for.
 const BATCH: usize = 1024;
-
-/// What reaches the loop.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// For the core.
-    Event(Event),
-    /// A client asks a four-letter word.
-    Word {
-        /// Who.
-        client: ClientId,
-        /// What.
-        word: Word,
-    },
-}
 
 /// The listening sockets, bound before anything on disk is touched: a second server with the same
 /// configuration ends here.

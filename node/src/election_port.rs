@@ -10,7 +10,7 @@
 //! out and nothing comes back, the connection is opened again (ZOOKEEPER-2164's family).
 
 use crate::config::HostPort;
-use crate::driver::Input;
+use crate::input::Input;
 use crate::link::Task;
 use crate::tracer::Log;
 use bytes::{Buf, BytesMut};

@@ -11,6 +11,7 @@ mod disk;
 mod driver;
 mod election_port;
 pub mod four_letter;
+mod input;
 mod link;
 pub mod properties;
 mod quorum_port;

@@ -5,7 +5,7 @@
 //! listen all the time, leading or not: the core closes what it has no use for.
 
 use crate::config::HostPort;
-use crate::driver::Input;
+use crate::input::Input;
 use crate::link::{Link, Task};
 use crate::tracer::Log;
 use bytes::BytesMut;

@@ -1,6 +1,6 @@
 //! What the ports' tests share: a runtime like the server's, and waiting with a deadline.
 
-use crate::driver::Input;
+use crate::input::Input;
 use crate::tracer::Log;
 use std::time::Duration;
 use tokio::net::TcpListener;

@@ -10,7 +10,8 @@
 
 use crate::config::Config;
 use crate::event::{ClientId, Now};
-use crate::state::{Applied, Out};
+use crate::out::Out;
+use crate::tree::Applied;
 use crate::tree::{self, Tree};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};

@@ -4,38 +4,14 @@
 //! peerEpoch, then zxid, then server id; a round (logical clock) keeps votes of different elections
 //! apart; a decision waits a moment for a better vote.
 
-use crate::bug::Bug;
-use crate::config::{Config, Ensemble};
-use crate::state::{Out, State};
+use crate::config::Ensemble;
+use crate::out::Out;
+use crate::state::State;
 use crate::trace::Trace;
+use crate::vote::{Vote, notification};
 use std::collections::{BTreeMap, BTreeSet};
+use zab_wire::ServerId;
 use zab_wire::election::{Notification, PeerState};
-use zab_wire::{ServerId, Zxid};
-
-/// Whom a server wants as leader, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Vote {
-    /// The candidate.
-    pub(crate) leader: ServerId,
-    /// The candidate's last zxid.
-    pub(crate) zxid: Zxid,
-    /// The candidate's currentEpoch.
-    pub(crate) epoch: i64,
-}
-
-impl Vote {
-    fn of(message: &Notification) -> Self {
-        Self { leader: message.leader, zxid: message.zxid, epoch: message.peer_epoch }
-    }
-
-    /// Whether this vote wins over `other` (`totalOrderPredicate`).
-    fn beats(&self, other: &Self, config: &Config) -> bool {
-        if config.bug == Some(Bug::ElectAny) {
-            return self.leader > other.leader;
-        }
-        (self.epoch, self.zxid, self.leader) > (other.epoch, other.zxid, other.leader)
-    }
-}
 
 /// The vote of a server that is out of election, with its round and state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -255,16 +231,4 @@ fn leads(votes: &BTreeMap<ServerId, Settled>, settled: &Settled, me: ServerId, r
         return settled.round == round;
     }
     votes.get(&leader).is_some_and(|s| s.state == PeerState::Leading)
-}
-
-/// A vote as it goes on the wire.
-pub(crate) fn notification(state: PeerState, vote: Vote, round: i64, config: &Config) -> Notification {
-    Notification {
-        state,
-        leader: vote.leader,
-        zxid: vote.zxid,
-        election_epoch: round,
-        peer_epoch: vote.epoch,
-        config: config.config_text.clone(),
-    }
 }

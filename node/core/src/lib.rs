@@ -13,11 +13,13 @@ pub mod event;
 mod follower;
 mod leader;
 mod log;
+mod out;
 mod prepare;
 mod server;
 mod state;
 pub mod trace;
 mod tree;
+mod vote;
 
 pub use bug::Bug;
 pub use config::{Config, Ensemble, Timing};

@@ -3,12 +3,14 @@
 
 use crate::clients::Submission;
 use crate::config::Config;
-use crate::election::{Election, notification};
+use crate::election::Election;
 use crate::event::{ClientId, ConnId, Effect, Event, Now};
 use crate::follower::{Follower, obey_ghost};
 use crate::leader::Leader;
-use crate::state::{Flow, Out, STAY, State};
+use crate::out::{Flow, Out, STAY};
+use crate::state::State;
 use crate::trace::Trace;
+use crate::vote::notification;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

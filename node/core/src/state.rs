@@ -1,77 +1,18 @@
-//! What a server keeps across its roles, and the hand through which every phase acts.
+//! What a server keeps across its roles: epochs, log, tree, clients, and how far the disk is.
 
 use crate::bug::Bug;
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::election::Vote;
-use crate::event::{ClientId, ConnId, Effect, LogEntry, Now, Recovered, Snapshot, SyncToken};
+use crate::event::{ConnId, Effect, LogEntry, Recovered, Snapshot, SyncToken};
 use crate::log::Log;
+use crate::out::Out;
 use crate::trace::Trace;
-use crate::tree::Tree;
+use crate::tree::{Applied, Tree};
+use crate::vote::Vote;
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::ControlFlow;
-use zab_wire::client::Outcome;
-use zab_wire::election::Notification;
-use zab_wire::quorum::QuorumMessage;
-use zab_wire::txn::{self, Txn, TxnHeader};
-use zab_wire::{ServerId, Zxid};
-
-/// Whether a role goes on; breaking gives the reason for going LOOKING.
-pub(crate) type Flow = ControlFlow<&'static str>;
-
-/// Go on in this role.
-pub(crate) const STAY: Flow = ControlFlow::Continue(());
-
-/// Give up this role.
-pub(crate) fn give_up(reason: &'static str) -> Flow {
-    ControlFlow::Break(reason)
-}
-
-/// Where effects go while one event is handled.
-pub(crate) struct Out<'a> {
-    /// The clocks at this event.
-    pub(crate) now: Now,
-    /// What is to be done.
-    pub(crate) effects: &'a mut Vec<Effect>,
-}
-
-impl Out<'_> {
-    pub(crate) fn send(&mut self, conn: ConnId, message: QuorumMessage) {
-        self.effects.push(Effect::Send { conn, message });
-    }
-
-    pub(crate) fn close(&mut self, conn: ConnId) {
-        self.effects.push(Effect::Close { conn });
-    }
-
-    pub(crate) fn notify(&mut self, to: ServerId, message: Notification) {
-        self.effects.push(Effect::Notify { to, message });
-    }
-
-    pub(crate) fn reply(&mut self, client: ClientId, frame: Vec<u8>) {
-        self.effects.push(Effect::Reply { client, frame });
-    }
-
-    pub(crate) fn close_client(&mut self, client: ClientId) {
-        self.effects.push(Effect::CloseClient { client });
-    }
-
-    pub(crate) fn trace(&mut self, trace: Trace) {
-        self.effects.push(Effect::Trace(trace));
-    }
-
-    pub(crate) fn fatal(&mut self, reason: String) {
-        self.effects.push(Effect::Fatal { reason });
-    }
-}
-
-/// A transaction that was just applied, and its answer.
-pub(crate) struct Applied {
-    pub(crate) header: TxnHeader,
-    pub(crate) txn: Txn,
-    pub(crate) outcome: Outcome,
-}
+use zab_wire::Zxid;
+use zab_wire::txn;
 
 /// What outlives a role.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

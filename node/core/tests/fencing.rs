@@ -16,12 +16,12 @@ fn fake_dead(bug: Option<Bug>) -> (World, i64, i64, support::Client) {
         world.start(id);
     }
     world.run_until("somebody leads", |world| world.leader().is_some());
-    let old = world.leader().unwrap();
+    let old = world.leader().expect("there is one");
     let client = world.connect(old);
-    world.create(client, "/a", "old").1.unwrap();
+    world.create(client, "/a", "old").1.expect("a healthy ensemble creates");
     world.pause(old);
     world.run_until("another leads", |world| world.leader().is_some());
-    let new = world.leader().unwrap();
+    let new = world.leader().expect("there is one");
     (world, old, new, client)
 }
 

@@ -7,6 +7,8 @@
 //! arrived), `run MS`, `settle`, `open NAME N` (a client of server N), `create NAME PATH DATA`,
 //! `set NAME PATH DATA`, `read NAME PATH` (sync, then getData), `answers NAME`, `pings on`.
 
+#![expect(clippy::unwrap_used, reason = "a test's helper fails as the test does")]
+
 mod support;
 
 use std::collections::BTreeMap;

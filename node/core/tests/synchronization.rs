@@ -22,9 +22,9 @@ fn mode(world: &World, learner: i64) -> Option<SyncMode> {
 /// Five servers, the first `n` of which have `/shared`; returns the world and the leader.
 fn with_shared_node() -> (World, i64) {
     let mut world = World::established(5);
-    let leader = world.leader().unwrap();
+    let leader = world.leader().expect("there is one");
     let client = world.connect(leader);
-    world.create(client, "/shared", "0").1.unwrap();
+    world.create(client, "/shared", "0").1.expect("a healthy ensemble creates");
     world.run_for(200);
     (world, leader)
 }

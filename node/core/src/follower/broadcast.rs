@@ -3,7 +3,8 @@
 
 use super::{Follower, misbehaved};
 use crate::bug::Bug;
-use crate::state::{Flow, Out, STAY, State};
+use crate::out::{Flow, Out, STAY};
+use crate::state::State;
 use zab_wire::Zxid;
 use zab_wire::quorum::QuorumMessage;
 

@@ -3,7 +3,8 @@
 
 use super::{Follower, Phase, misbehaved};
 use crate::bug::Bug;
-use crate::state::{Flow, Out, STAY, State, give_up};
+use crate::out::{Flow, Out, STAY, give_up};
+use crate::state::State;
 use crate::trace::Trace;
 use zab_wire::Zxid;
 use zab_wire::quorum::QuorumMessage;

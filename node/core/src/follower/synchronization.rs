@@ -16,7 +16,8 @@
 use super::{Follower, Phase, misbehaved};
 use crate::bug::Bug;
 use crate::event::{LogEntry, Snapshot};
-use crate::state::{Flow, Out, STAY, State, give_up};
+use crate::out::{Flow, Out, STAY, give_up};
+use crate::state::State;
 use crate::trace::{SyncMode, Trace};
 use bytes::Bytes;
 use std::collections::VecDeque;

@@ -4,7 +4,8 @@
 use super::{Leader, Phase};
 use crate::bug::Bug;
 use crate::event::LogEntry;
-use crate::state::{Flow, Out, STAY, State, give_up};
+use crate::out::{Flow, Out, STAY, give_up};
+use crate::state::State;
 use bytes::Bytes;
 use zab_wire::Zxid;
 use zab_wire::client::OpCode;

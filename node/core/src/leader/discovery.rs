@@ -4,7 +4,8 @@
 use super::{Leader, Phase, Stage};
 use crate::bug::Bug;
 use crate::event::ConnId;
-use crate::state::{Flow, Out, STAY, State, give_up};
+use crate::out::{Flow, Out, STAY, give_up};
+use crate::state::State;
 use crate::trace::Trace;
 use zab_wire::quorum::QuorumMessage;
 use zab_wire::{ServerId, Zxid};

@@ -5,7 +5,9 @@
 
 use super::Leader;
 use crate::config::Timing;
-use crate::state::{Applied, Flow, Out, STAY, State};
+use crate::out::{Flow, Out, STAY};
+use crate::state::State;
+use crate::tree::Applied;
 use std::collections::BTreeMap;
 use zab_wire::SessionId;
 use zab_wire::client::OpCode;

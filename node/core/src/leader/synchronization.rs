@@ -4,7 +4,8 @@
 use super::{Leader, Learner, Phase, Stage};
 use crate::event::ConnId;
 use crate::log::{Log, Place};
-use crate::state::{Flow, Out, STAY, State};
+use crate::out::{Flow, Out, STAY};
+use crate::state::State;
 use crate::trace::{SyncMode, Trace};
 use zab_wire::Zxid;
 use zab_wire::quorum::QuorumMessage;

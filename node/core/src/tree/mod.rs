@@ -48,6 +48,13 @@ impl Node {
     }
 }
 
+/// A transaction that was just applied, and its answer.
+pub(crate) struct Applied {
+    pub(crate) header: TxnHeader,
+    pub(crate) txn: Txn,
+    pub(crate) outcome: Outcome,
+}
+
 /// What a leader must know of a node to validate a write to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct NodeFacts {
