@@ -61,6 +61,8 @@ pub(crate) struct NemesisContext {
     pub(crate) leader: watch::Receiver<LeaderView>,
     /// Takes the lines for the history.
     pub(crate) journal: mpsc::UnboundedSender<NemesisLine>,
+    /// Takes every fault before it is injected, so that the schedule survives the tool.
+    pub(crate) planned: mpsc::UnboundedSender<PlannedFault>,
     /// Takes what is going on, for the status line.
     pub(crate) current: watch::Sender<Option<String>>,
     /// The run's clock.
@@ -183,6 +185,8 @@ impl Nemesis {
         let Some(Draw { fault, impossible }) = self.schedule.draw(now_ns - self.began_ns, &view) else {
             return;
         };
+        // Without a reader there is no schedule to complete.
+        let _ = self.context.planned.send(fault.clone());
         if let Some(why) = impossible {
             self.skip(fault, view.leader, why);
             return;

@@ -11,7 +11,7 @@ use std::fmt;
 pub(crate) struct PlannedFault {
     /// Counts from 1.
     pub(crate) id: u32,
-    /// When it is to be injected, ns after the load began.
+    /// When it is to be injected, ns after the load began (not after the run began).
     pub(crate) at_ns: u64,
     /// How long it lasts before it is healed, ns.
     pub(crate) lasts_ns: u64,

@@ -60,6 +60,7 @@ impl Bench {
             network: Arc::clone(&network) as Arc<dyn Network>,
             leader: leader.subscribe(),
             journal: journal_in,
+            planned: mpsc::unbounded_channel().0,
             current: current.clone(),
             clock: RunClock::start(),
             stop: stop.subscribe(),

@@ -111,6 +111,16 @@ impl<T> Drop for Task<T> {
     }
 }
 
+/// Stores every fault as it is drawn: a run whose tool was killed can be replayed as far as it came.
+async fn keep_schedule(dir: RunDir, mut drawn: mpsc::UnboundedReceiver<PlannedFault>) {
+    let mut schedule = Vec::new();
+    while let Some(fault) = drawn.recv().await {
+        schedule.push(fault);
+        // The whole schedule is stored once more when the faults are over; that must succeed.
+        let _ = dir.save_schedule(&schedule);
+    }
+}
+
 impl Live<'_, '_> {
     async fn run(
         &mut self,
@@ -129,6 +139,8 @@ impl Live<'_, '_> {
         let (phase, phases) = watch::channel(Phase::Load);
         let (stop_faults, stop) = watch::channel(false);
         let (fault, mut current) = watch::channel(None);
+        let (planned, drawn) = mpsc::unbounded_channel();
+        let mut schedule_keeper = Task::spawn(keep_schedule(self.dir.clone(), drawn));
         let mut load = self.spawn_load(nemesis_lines, phases);
         let mut faults = Task::spawn(nemesis::run(NemesisContext {
             plan: self.plan.clone(),
@@ -137,6 +149,7 @@ impl Live<'_, '_> {
             network,
             leader: self.leader.clone(),
             journal,
+            planned,
             current: fault,
             clock: self.clock,
             stop,
@@ -161,6 +174,8 @@ impl Live<'_, '_> {
         (self.tell)(RunEvent::Stage(Stage::Healing));
         stop_faults.send_replace(true);
         let faults = self.with_status(&mut current, &mut faults.0).await.context("the nemesis panicked")?;
+        // The nemesis is gone and with it the sender, so this ends.
+        (&mut schedule_keeper.0).await.context("storing the schedule panicked")?;
         if let Err(error) =
             self.with_status(&mut current, self.cluster.wait_serving(self.serving_limit())).await
         {
