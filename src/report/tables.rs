@@ -114,11 +114,11 @@ fn evidence(all: &[String]) -> String {
     }
 }
 
-/// Elections with their phases in ms.
+/// Elections with their phases in ms. The rounds of voting are in `elections.json`.
 pub(super) fn elections(observation: &Observation) -> String {
     let heads = [
         ("#", R),
-        ("cause", W(24)),
+        ("cause", W(28)),
         ("epoch", L),
         ("leader", L),
         ("at s", R),
@@ -127,15 +127,15 @@ pub(super) fn elections(observation: &Observation) -> String {
         ("estab.", R),
         ("1st ack", R),
         ("total", R),
-        ("rounds", R),
     ];
     table(heads, observation.elections.iter().map(election))
 }
 
-fn election(election: &Election) -> [String; 11] {
+fn election(election: &Election) -> [String; 10] {
     let cause = match &election.cause {
         Cause::Start => "start".to_owned(),
-        Cause::Fault { id, text } => format!("#{id} {text}"),
+        // The table of faults above says what kind of fault it was.
+        Cause::Fault { id, text } => format!("#{id} {}", text.strip_prefix("partition ").unwrap_or(text)),
         Cause::Unexplained => "unexplained".to_owned(),
     };
     let epoch = election.epoch_before.map_or_else(none, |epoch| epoch.to_string());
@@ -152,7 +152,6 @@ fn election(election: &Election) -> [String; 11] {
         optional_ms(durations.establish_ns),
         optional_ms(durations.first_ack_ns),
         optional_ms(durations.total_ns),
-        election.rounds.to_string(),
     ]
 }
 
