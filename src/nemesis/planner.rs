@@ -152,7 +152,10 @@ impl Planner {
 
     /// Sets the next fault, unless it could not take effect before the load ends.
     fn set_next(&mut self, id: u32, at_ms: u64, during: Option<FaultFamily>) {
-        let fits = at_ms + self.force_ms <= self.until_ms;
+        // A dead leader is noticed at once; a silent one only after syncLimit.
+        let kills_only = self.families.iter().all(|&family| family == FaultFamily::Kill);
+        let needs_ms = if kills_only { ELECTION_MS } else { self.force_ms };
+        let fits = at_ms + needs_ms <= self.until_ms;
         self.next = (fits && !self.families.is_empty()).then_some(Next { id, at_ms, during });
     }
 
