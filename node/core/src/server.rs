@@ -357,8 +357,11 @@ impl Server {
         }
         out.trace(Trace::State { state: PeerState::Leading, reason: "it was elected" });
         self.role = Role::Leading(Box::new(Leader::start(state, out)));
+        // All of them first: should this leadership end within the loop, it closes every one.
+        for conn in early.keys() {
+            self.handle(Event::LearnerUp { conn: *conn }, out)?;
+        }
         for (conn, said) in early {
-            self.handle(Event::LearnerUp { conn }, out)?;
             for message in said {
                 self.on_packet(conn, message, out)?;
             }

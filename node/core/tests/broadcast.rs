@@ -281,3 +281,54 @@ fn a_snapshot_is_taken_after_some_transactions_and_is_enough_to_start_from() {
     let client = world.connect(world.leader().unwrap());
     assert_eq!(world.read(client, "/a").unwrap(), "1599");
 }
+
+/// Three servers with `/shared`: the world, its leader, the two others.
+fn three_with_shared_node() -> (World, i64, i64, i64) {
+    let mut world = World::established(3);
+    let leader = world.leader().expect("there is one");
+    let client = world.connect(leader);
+    world.create(client, "/shared", "0").1.expect("a healthy ensemble creates");
+    world.run_for(200);
+    let others: Vec<i64> = world.ids().into_iter().filter(|id| *id != leader).collect();
+    (world, leader, others[0], others[1])
+}
+
+#[test]
+fn a_delayed_write_of_a_session_that_has_moved_is_not_applied_behind_its_later_ones() {
+    let (mut world, leader, a, b) = three_with_shared_node();
+    let at_a = world.connect(a);
+    world.cut_one_way(a, leader);
+    world.send(at_a, set("/shared", "first"));
+    world.settle();
+    let at_b = world.open(b, at_a.session, Zxid::ZERO);
+    world.run_until("the session goes on at b", |world| world.has_answer(at_b));
+    assert_eq!(world.connect_response(at_b).unwrap().session, at_a.session);
+    world.set(at_b, "/shared", "second").1.unwrap();
+    world.heal();
+    world.run_for(300);
+    assert_eq!(world.read(at_b, "/shared").unwrap(), "second");
+}
+
+#[test]
+fn an_answer_is_never_taken_for_that_of_another_request_with_the_same_xid() {
+    // Clients such as kazoo count their xids anew on every connection of a session.
+    let (mut world, leader, a, third) = three_with_shared_node();
+    let old = world.connect(a);
+    world.hold_disk(a);
+    world.cut_one_way(third, leader);
+    world.next_xid = 0;
+    world.send(old, create("/one", "x"));
+    world.settle();
+    world.inject(a, zab_core::Event::ClientGone { client: old.id });
+    let new = world.open(a, old.session, Zxid::ZERO);
+    world.settle();
+    assert!(world.connect_response(new).is_none(), "/one is not applied, so the session has to wait");
+    world.heal_one_way(third, leader);
+    world.settle();
+    world.connect_response(new).expect("/one is applied, the session goes on");
+    world.next_xid = 0;
+    world.cut_one_way(a, leader);
+    world.send(new, create("/two", "x"));
+    world.settle();
+    assert_eq!(world.answer(new), None, "/two has not reached the leader");
+}

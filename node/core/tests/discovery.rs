@@ -3,7 +3,8 @@
 mod support;
 
 use support::World;
-use zab_core::{ConnId, Event, Trace};
+use zab_core::{Config, ConnId, Effect, Ensemble, Event, Now, Recovered, Server, Timing, Trace};
+use zab_wire::election::{Notification, PeerState};
 use zab_wire::quorum::QuorumMessage;
 use zab_wire::{ServerId, Zxid};
 
@@ -153,4 +154,46 @@ fn a_learner_that_comes_before_its_leader_knows_is_kept_waiting() {
     world.start(2);
     world.run_until("3 chose its epoch", |world| world.traced(3, "leader.epoch_proposed") == 1);
     assert_eq!(world.last_trace(3, "leader.epoch_proposed"), Some(&Trace::EpochProposed { epoch: 5 }));
+}
+
+#[test]
+fn learners_that_came_early_are_all_let_go_when_the_leader_gives_way() {
+    let config = Config {
+        me: ServerId(5),
+        ensemble: Ensemble::new((1..=5).map(ServerId)),
+        timing: Timing::new(100, 10, 5),
+        config_text: String::new(),
+        commit_log_count: 8,
+        snap_count: 1_000,
+        bug: None,
+    };
+    let mut server = Server::new(config);
+    let mut effects = Vec::new();
+    let now = Now { mono_ms: 1_000, wall_ms: 1 };
+    server.step(now, Event::Start(Recovered::default()), &mut effects);
+    for (id, accepted_epoch) in [(1, 0), (2, 0), (3, 7), (4, 0)] {
+        let conn = ConnId::Inbound(id);
+        server.step(now, Event::LearnerUp { conn }, &mut effects);
+        let message = follower_info(accepted_epoch, id.cast_signed());
+        server.step(now, Event::Packet { conn, message }, &mut effects);
+    }
+    for id in 1..=4 {
+        let message = Notification {
+            state: PeerState::Looking,
+            leader: ServerId(5),
+            zxid: Zxid::ZERO,
+            election_epoch: 1,
+            peer_epoch: 0,
+            config: String::new(),
+        };
+        server.step(now, Event::Notification { from: ServerId(id), message }, &mut effects);
+    }
+    server.step(now, Event::Tick, &mut effects);
+    assert_eq!(server.status().state, PeerState::Looking, "3 has promised a later epoch");
+    for id in 1..=4 {
+        assert!(
+            effects.contains(&Effect::Close { conn: ConnId::Inbound(id) }),
+            "connection {id} is left hanging"
+        );
+    }
 }

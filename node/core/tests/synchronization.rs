@@ -280,3 +280,76 @@ fn a_log_that_cannot_be_cut_where_a_leader_asks_is_replaced() {
     let client = world.connect(1);
     assert_eq!(world.read_local(client, "/shared").unwrap(), "19");
 }
+
+#[test]
+fn a_learner_that_joined_under_traffic_is_not_dropped_for_slowness() {
+    // A proposal that others commit before the learner has acknowledged NEWLEADER is waited for, too.
+    let (mut world, leader) = with_shared_node();
+    world.crash(1);
+    let client = world.connect(leader);
+    world.start(1);
+    world.hold_disk_at(1, "learner.sync_received");
+    world.set(client, "/shared", "late").1.unwrap();
+    world.release_disk(1);
+    world.run_until("1 serves", |world| world.serving(1));
+    let dropped = world.traced(leader, "leader.learner_dropped");
+    world.run_for(3_000);
+    assert_eq!(world.traced(leader, "leader.learner_dropped"), dropped, "it owes nothing");
+}
+
+#[test]
+fn a_tree_that_is_sent_holds_nothing_that_may_still_be_given_up() {
+    // A leader that is not established sends 1 its tree and dies; what only it had must be possible to cut.
+    let mut world = World::established(3);
+    let client = world.connect(3);
+    world.create(client, "/shared", "0").1.unwrap();
+    world.crash(1);
+    // Epoch 2, which 1 never sees, with more transactions than memory holds.
+    world.crash(3);
+    world.start(3);
+    world.run_until("2 and 3 serve", |world| world.serving(2) && world.serving(3));
+    let old = world.leader().unwrap();
+    let other = 5 - old;
+    let client = world.connect(old);
+    for value in 0..20 {
+        world.set(client, "/shared", &value.to_string()).1.unwrap();
+    }
+    // A tail that only the leader has; then it loses the other and finds 1.
+    world.cut(&[old], &[1, other]);
+    world.send(client, support::set("/shared", "tail"));
+    world.settle();
+    world.lose_in_flight(old);
+    world.crash(other);
+    world.run_until("it gives up", |world| world.leader().is_none());
+    world.heal();
+    world.start(1);
+    world.hold_disk_at(1, "learner.sync_received");
+    world.release_disk_once(1);
+    // 1 has what it was sent on disk, but not the epoch.
+    world.crash(1);
+    world.crash(old);
+    world.start(1);
+    world.start(other);
+    world.run_until("the two others serve", |world| world.serving(1) && world.serving(other));
+    let client = world.connect(1);
+    assert_eq!(world.read(client, "/shared").unwrap(), "19");
+}
+
+#[test]
+fn a_quick_follower_waits_for_a_slow_one() {
+    // The leader waits initLimit for a quorum to take over; who has done so hears from it meanwhile.
+    let (mut world, leader) = with_shared_node();
+    let others: Vec<i64> = world.ids().into_iter().filter(|id| *id != leader).collect();
+    for id in &others[..3] {
+        world.crash(*id);
+    }
+    world.run_until("nobody leads", |world| world.leader().is_none());
+    let slow = others[0];
+    world.start(slow);
+    world.hold_disk_at(slow, "learner.sync_received");
+    world.run_for(700);
+    world.release_disk(slow);
+    world.run_for(500);
+    let leader = world.leader().expect("three of five are enough");
+    assert_eq!(world.status(leader).unwrap().current_epoch, 2, "the first attempt came through");
+}

@@ -219,10 +219,10 @@ impl Storage {
             remove(&path)?;
         }
         if let Some(tail) = tail {
-            if tail.end < tail.len {
-                // Not only zeros may stand there, and what is appended must not end up in front of garbage.
-                recovery::cut(&tail.path, tail.end)?;
-            }
+            // Cut, since not only zeros may stand behind the end and what is appended must not end up in front
+            // of garbage. Fsynced even if nothing is cut: after SIGKILL the tail may be in the page cache alone,
+            // and from here on this server speaks for it.
+            recovery::cut(&tail.path, tail.end)?;
             // A log behind its snapshot goes on in a new file, so that no file has a gap inside.
             if tail.last >= last {
                 self.writer.resume(&tail.path, tail.end)?;

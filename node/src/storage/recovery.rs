@@ -38,8 +38,6 @@ pub(super) struct Tail {
     pub(super) last: Zxid,
     /// Behind that transaction's record.
     pub(super) end: u64,
-    /// The file's length.
-    pub(super) len: u64,
 }
 
 /// Whether transaction `after` may stand directly behind `before`.
@@ -73,7 +71,7 @@ pub(super) fn load(dir: &DataDir, limit: Zxid) -> Result<History, StorageError> 
     }
     let tail = logs.last().and_then(|log| {
         let last = log.records.last()?.entry.zxid;
-        Some(Tail { path: log.path.clone(), last, end: log.end, len: log.len })
+        Some(Tail { path: log.path.clone(), last, end: log.end })
     });
     let mut history = History { snapshot, entries: Vec::new(), last: base, tail, empty };
     history.replay(dir, logs, limit)?;

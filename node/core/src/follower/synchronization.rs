@@ -104,6 +104,9 @@ impl Follower {
             });
             return give_up("NEWLEADER names another epoch than LEADERINFO");
         }
+        // The committed part of the history needs no acknowledgement. All that was or will be proposed behind
+        // it does, even if others commit it before NEWLEADER is acknowledged: the leader waits for it.
+        self.acked = self.committed;
         self.phase = Phase::TakingOver { token: state.sync(out) };
         STAY
     }
@@ -121,8 +124,6 @@ impl Follower {
         out.send(self.conn, QuorumMessage::Ack { zxid: Zxid::of_epoch(epoch) });
         out.trace(Trace::NewLeaderAcked { epoch });
         self.phase = Phase::Acknowledged;
-        // What is committed needs no acknowledgement; proposals still under way do, now.
-        self.acked = self.committed;
         self.acknowledge_proposals(state, out);
         if state.durable() < state.log.last() {
             state.sync(out);

@@ -3,7 +3,7 @@
 
 use super::{Leader, Phase};
 use crate::bug::Bug;
-use crate::event::LogEntry;
+use crate::event::{ConnId, LogEntry};
 use crate::out::{Flow, Out, STAY, give_up};
 use crate::state::State;
 use bytes::Bytes;
@@ -16,6 +16,24 @@ use zab_wire::txn::{self, ForwardedRequest, TxnHeader};
 const AGAIN_AFTER: u32 = 12;
 
 impl Leader {
+    /// A client's request, by way of a learner or (`None`) of this server. One that comes late, when its
+    /// session has gone on elsewhere, must not take effect behind what the session did there: nobody waits
+    /// for its answer, it is dropped.
+    pub(super) fn propose_from(
+        &mut self,
+        origin: Option<ConnId>,
+        request: &ForwardedRequest,
+        state: &mut State,
+        out: &mut Out<'_>,
+    ) -> Flow {
+        if request.op == OpCode::CreateSession.code() {
+            self.sessions.own(request.session, origin);
+        } else if self.sessions.moved(request.session, origin) {
+            return STAY;
+        }
+        self.propose(request, state, out)
+    }
+
     /// Gives a request its place in the order and proposes it.
     pub(super) fn propose(
         &mut self,

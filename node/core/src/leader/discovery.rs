@@ -148,9 +148,6 @@ impl Leader {
         state.enter_epoch(epoch, out);
         let token = state.sync(out);
         self.enter(Phase::EnteringEpoch { token });
-        // SNAP needs the tree of the whole initial history. Nobody is served from it before it is
-        // committed; should this leadership fail, TRUNC loads the tree from disk again.
-        while state.apply_next(state.log.last(), out).is_some() {}
         let promised: Vec<ConnId> = self
             .learners
             .iter()

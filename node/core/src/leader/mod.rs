@@ -159,11 +159,10 @@ impl Leader {
                     self.on_sync(Origin::Learner(conn), state, out);
                     return STAY;
                 }
-                self.propose(&request, state, out)
+                self.propose_from(Some(conn), &request, state, out)
             }
             QuorumMessage::Revalidate { session, timeout_ms } if learner.stage == Stage::Serving => {
-                let valid = self.revalidate(session, timeout_ms, state, out);
-                out.send(conn, QuorumMessage::Revalidated { session, valid });
+                self.on_revalidate(Some(conn), session, timeout_ms, state, out);
                 STAY
             }
             QuorumMessage::ObserverInfo { .. } => {
@@ -220,6 +219,8 @@ impl Leader {
         self.phase_half_ticks += 1;
         let timing = state.config.timing;
         if self.phase != Phase::Established {
+            // Who has acknowledged NEWLEADER expects a sign of life each syncLimit while others take longer.
+            self.start_ping_round(state, out);
             if self.phase_half_ticks * timing.tick_ms > 2 * timing.init_limit_ms {
                 return give_up("no quorum of followers within initLimit");
             }
@@ -251,14 +252,13 @@ impl Leader {
     /// A client of this server wants something of the ensemble.
     pub(crate) fn submit(&mut self, submission: Submission, state: &mut State, out: &mut Out<'_>) -> Flow {
         match submission {
-            Submission::Write(request) => self.propose(&request, state, out),
+            Submission::Write(request) => self.propose_from(None, &request, state, out),
             Submission::Sync(sync) => {
                 self.on_sync(Origin::Local(sync), state, out);
                 STAY
             }
             Submission::Revalidate { session, timeout_ms } => {
-                let valid = self.revalidate(session, timeout_ms, state, out);
-                state.clients.revalidated(session, valid, out);
+                self.on_revalidate(None, session, timeout_ms, state, out);
                 STAY
             }
         }

@@ -21,8 +21,8 @@ use crate::event::ConnId;
 use crate::out::Out;
 use crate::state::State;
 use std::collections::VecDeque;
-use zab_wire::Zxid;
 use zab_wire::quorum::QuorumMessage;
+use zab_wire::{SessionId, Zxid};
 
 /// Where a sync came from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,6 +31,9 @@ pub(super) enum Origin {
     Local(SyncRequest),
     /// A learner; it knows which client.
     Learner(ConnId),
+    /// No sync but a session that goes on, here (`None`) or at a learner: it is let in when everything it
+    /// asked for on its former connection is applied, so that no answer to that can be taken for a new one.
+    Session { at: Option<ConnId>, session: SessionId, timeout_ms: i32 },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,6 +78,21 @@ impl Leader {
         if !under_way && round > 0 {
             self.start_ping_round(state, out);
         }
+        self.release_syncs(state, out);
+    }
+
+    /// A client goes on with its session at a learner or here.
+    pub(super) fn on_revalidate(
+        &mut self,
+        at: Option<ConnId>,
+        session: SessionId,
+        timeout_ms: i32,
+        state: &mut State,
+        out: &mut Out<'_>,
+    ) {
+        self.sessions.own(session, at);
+        let origin = Origin::Session { at, session, timeout_ms };
+        self.syncs.waiting.push_back(WaitingSync { origin, after: state.log.last(), round: 0 });
         self.release_syncs(state, out);
     }
 
@@ -131,6 +149,16 @@ impl Leader {
                     out.send(conn, QuorumMessage::Sync);
                 }
                 Origin::Learner(_) => {}
+                Origin::Session { at, session, timeout_ms } => {
+                    if at.is_some_and(|conn| !self.learners.contains_key(&conn)) {
+                        continue;
+                    }
+                    let valid = self.revalidate(session, timeout_ms, state, out);
+                    match at {
+                        Some(conn) => out.send(conn, QuorumMessage::Revalidated { session, valid }),
+                        None => state.clients.revalidated(session, valid, out),
+                    }
+                }
                 Origin::Local(sync) => {
                     let view = state.view();
                     state.clients.synced(&sync, &state.tree, view, out);

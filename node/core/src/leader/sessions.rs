@@ -5,6 +5,7 @@
 
 use super::Leader;
 use crate::config::Timing;
+use crate::event::ConnId;
 use crate::out::{Flow, Out, STAY};
 use crate::state::State;
 use crate::tree::Applied;
@@ -17,6 +18,8 @@ use zab_wire::txn::{ForwardedRequest, Txn};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Sessions {
     expires_at: BTreeMap<SessionId, u64>,
+    /// Through whom each session speaks: a learner's connection, or this server (`None`).
+    owners: BTreeMap<SessionId, Option<ConnId>>,
 }
 
 impl Sessions {
@@ -34,6 +37,7 @@ impl Sessions {
             Txn::CreateSession { timeout_ms } => self.touch(session, timeout_ms, now_ms, timing),
             Txn::CloseSession { .. } => {
                 self.expires_at.remove(&session);
+                self.owners.remove(&session);
             }
             Txn::Create { .. }
             | Txn::Delete { .. }
@@ -41,6 +45,16 @@ impl Sessions {
             | Txn::Error { .. }
             | Txn::Other { .. } => {}
         }
+    }
+
+    /// The session speaks through `owner` from now on.
+    pub(super) fn own(&mut self, session: SessionId, owner: Option<ConnId>) {
+        self.owners.insert(session, owner);
+    }
+
+    /// Whether the session has gone on elsewhere (`SessionMovedException`).
+    pub(super) fn moved(&self, session: SessionId, from: Option<ConnId>) -> bool {
+        self.owners.get(&session).is_some_and(|owner| *owner != from)
     }
 
     fn take_expired(&mut self, now_ms: u64) -> Vec<SessionId> {

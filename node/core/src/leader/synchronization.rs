@@ -28,9 +28,9 @@ struct SyncPlan {
 /// rule here is finer: an epoch has one leader and its proposals have no holes, so when the own log has
 /// transactions of the learner's last epoch, the last of them is in the learner's log too, and cutting
 /// there is enough. Only an epoch of which nothing is known here needs the whole tree.
-fn plan(log: &Log, theirs: Zxid, whole_tree: bool, end: Zxid) -> SyncPlan {
+fn plan(log: &Log, theirs: Zxid, whole_tree: bool, end: Zxid, applied: Zxid) -> SyncPlan {
     let diff = |reason| SyncPlan { mode: SyncMode::Diff, zxid: end, after: theirs, reason };
-    let snap = |reason| SyncPlan { mode: SyncMode::Snap, zxid: end, after: end, reason };
+    let snap = |reason| SyncPlan { mode: SyncMode::Snap, zxid: applied, after: applied, reason };
     let trunc = |to, reason| SyncPlan { mode: SyncMode::Trunc, zxid: to, after: to, reason };
     match log.place(theirs) {
         _ if whole_tree => snap("it asks for the whole tree"),
@@ -61,8 +61,9 @@ impl Leader {
         };
         let Stage::Promised { last_zxid, whole_tree } = *stage else { return };
         // Before it is established, a leader's whole log is the initial history; later, the committed part.
-        let end = state.log.applied();
-        let plan = plan(&state.log, last_zxid, whole_tree, end);
+        let applied = state.log.applied();
+        let end = if self.phase == Phase::Established { applied } else { state.log.last() };
+        let plan = plan(&state.log, last_zxid, whole_tree, end, applied);
         out.trace(Trace::SyncStarted {
             learner: *server,
             mode: plan.mode,
@@ -125,6 +126,8 @@ impl Leader {
             return;
         }
         let epoch = self.epoch.expect("the epoch was chosen");
+        // Not earlier: a tree (in SNAP or in memory) must never hold what may still be given up.
+        while state.apply_next(state.log.last(), out).is_some() {}
         self.enter(Phase::Established);
         self.last_proposed = Zxid::of_epoch(epoch);
         state.serve(epoch);
@@ -173,7 +176,7 @@ mod tests {
     }
 
     fn planned(theirs: Zxid) -> (SyncMode, Zxid, Zxid) {
-        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), theirs, false, z(3, 2));
+        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), theirs, false, z(3, 2), z(3, 2));
         (mode, zxid, after)
     }
 
@@ -207,23 +210,23 @@ mod tests {
     #[test]
     fn an_empty_learner_of_a_whole_log_gets_all_of_it_as_diff() {
         let log = Log::starting_at(Zxid::ZERO, vec![LogEntry { zxid: z(1, 1), txn: bytes::Bytes::new() }]);
-        assert_eq!(plan(&log, Zxid::ZERO, false, z(1, 1)).mode, SyncMode::Diff);
+        assert_eq!(plan(&log, Zxid::ZERO, false, z(1, 1), z(1, 1)).mode, SyncMode::Diff);
     }
 
     #[test]
     fn a_learner_that_asks_for_the_whole_tree_gets_it() {
         let log = Log::starting_at(Zxid::ZERO, Vec::new());
-        assert_eq!(plan(&log, Zxid::ZERO, true, Zxid::ZERO).mode, SyncMode::Snap);
+        assert_eq!(plan(&log, Zxid::ZERO, true, Zxid::ZERO, Zxid::ZERO).mode, SyncMode::Snap);
     }
 
     #[test]
     fn an_empty_leader_replaces_what_it_knows_nothing_of() {
-        assert_eq!(plan(&Log::default(), z(1, 2), false, Zxid::ZERO).mode, SyncMode::Snap);
+        assert_eq!(plan(&Log::default(), z(1, 2), false, Zxid::ZERO, Zxid::ZERO).mode, SyncMode::Snap);
     }
 
     #[test]
     fn a_proposal_under_way_is_not_cut_but_left_to_be_acknowledged() {
-        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), z(3, 1), false, z(1, 3));
+        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), z(3, 1), false, z(1, 3), z(1, 3));
         assert_eq!((mode, zxid, after), (SyncMode::Diff, z(1, 3), z(3, 1)));
     }
 }

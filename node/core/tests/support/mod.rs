@@ -67,7 +67,8 @@ pub(crate) struct World {
     cut: BTreeSet<(i64, i64)>,
     next_inbound: u64,
     next_client: u64,
-    next_xid: i32,
+    /// The last xid a client used; a test may set it back, as a client does that counts per connection.
+    pub(crate) next_xid: i32,
     requests: BTreeMap<(ClientId, i32), Request>,
     /// Every trace so far: server, transition.
     pub(crate) traces: Vec<(i64, Trace)>,
@@ -189,6 +190,11 @@ impl World {
                 self.cut_one_way(*b, *a);
             }
         }
+    }
+
+    /// Lets one direction carry again what a cut held.
+    pub(crate) fn heal_one_way(&mut self, from: i64, to: i64) {
+        self.cut.remove(&(from, to));
     }
 
     pub(crate) fn heal(&mut self) {
