@@ -59,8 +59,6 @@ pub(super) struct LogFile {
     pub(super) records: Vec<Record>,
     /// Behind the last whole record; 0 when not even the header is whole.
     pub(super) end: u64,
-    /// The file's length, zero padding and torn tail included.
-    pub(super) len: u64,
     /// Whether reading stopped at a record that is whole but for its checksum.
     pub(super) bad_checksum: bool,
 }
@@ -84,7 +82,6 @@ pub(super) fn read(file: &NumberedFile) -> Result<LogFile, StorageError> {
         path: path.clone(),
         records: Vec::new(),
         end: 0,
-        len: bytes.len() as u64,
         bad_checksum: false,
     };
     let stop = if bytes.starts_with(&HEADER) {
