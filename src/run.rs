@@ -44,7 +44,7 @@ pub(crate) async fn run(order: Order, interrupt: &mut Interrupt) -> anyhow::Resu
         Ok(results) => {
             let exit = Exit::from(&results.verdict);
             reporter.event(&RunEvent::Finished(Box::new(results)));
-            Ok(exit)
+            Ok(reporter.ended(exit))
         }
         Err(error) => {
             // The first failure is the one to report.

@@ -51,7 +51,7 @@ impl Stage {
         match self {
             Self::Starting => "starting the nodes".to_owned(),
             Self::Serving { after_ns } => {
-                format!("every node serves after {}", super::format::ms_of_ns(after_ns))
+                format!("every node serves after {}", super::format::duration(after_ns))
             }
             Self::Load => "load and faults begin".to_owned(),
             Self::Healing => "healing".to_owned(),

@@ -1,6 +1,8 @@
-//! Counts and latencies of client operations, from the history.
+//! Counts and latencies of client operations, from the history. The final reads are told apart: they run when
+//! everything is healed, and would make the load look better than it was.
 
-use super::format::per_second;
+use super::exact::{EXACT_BELOW, quantile};
+use super::format::{ns_to_ms, per_second};
 use crate::election::{PhaseHistogram, hgrm, latency_histogram, ms};
 use checker::history::{Op, OpType, Process};
 use hdrhistogram::Histogram;
@@ -23,22 +25,23 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Self {
-        let at = |quantile| ms(histogram.value_at_quantile(quantile));
-        Self {
-            p50_ms: at(0.5),
-            p90_ms: at(0.9),
-            p99_ms: at(0.99),
-            p999_ms: at(0.999),
-            max_ms: ms(histogram.max()),
-        }
+    fn of(tally: &Tally) -> Self {
+        let mut sorted_ns = tally.few_ns.clone();
+        sorted_ns.sort_unstable();
+        let histogram = &tally.histogram;
+        let few = histogram.len() < EXACT_BELOW;
+        let at = |per_mille: u32| match quantile(&sorted_ns, per_mille) {
+            Some(exact_ns) if few => ns_to_ms(exact_ns),
+            Some(_) | None => ms(histogram.value_at_quantile(f64::from(per_mille) / 1_000.0)),
+        };
+        Self { p50_ms: at(500), p90_ms: at(900), p99_ms: at(990), p999_ms: at(999), max_ms: at(1_000) }
     }
 }
 
 /// One function's operations, or all of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct OpStats {
-    /// The function, or `all`.
+    /// The function, `all` of the load, or `final reads`.
     pub(crate) f: String,
     /// Completed ok.
     pub(crate) ok: u64,
@@ -63,16 +66,29 @@ pub(crate) struct Throughput {
     pub(crate) quiet_ns: u64,
     /// Acknowledged per second while no fault was active; `None` when there was no such time.
     pub(crate) quiet_per_second: Option<f64>,
+    /// The longest part of the load in which nothing was acknowledged: what percentiles hide.
+    pub(crate) longest_gap: Gap,
+}
+
+/// A time in which nothing was acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Gap {
+    /// When it began, ns of the run.
+    pub(crate) from_ns: u64,
+    /// How long it was, ns.
+    pub(crate) length_ns: u64,
 }
 
 /// What the clients' operations came to.
 #[derive(Debug, Clone)]
 pub(crate) struct Operations {
-    /// One per function in order of name, `all` last.
+    /// Of the load: one per function in order of name, `all` last.
     pub(crate) stats: Vec<OpStats>,
+    /// The reads after everything was healed; `None` when there were none.
+    pub(crate) final_reads: Option<OpStats>,
     /// How much was acknowledged.
     pub(crate) throughput: Throughput,
-    /// `.hgrm` texts of the latencies: file name and content.
+    /// `.hgrm` texts of the load's latencies: file name and content.
     pub(crate) hgrm: Vec<(String, String)>,
 }
 
@@ -80,12 +96,22 @@ struct Tally {
     ok: u64,
     fail: u64,
     invoked: u64,
+    /// µs.
     histogram: Histogram<u64>,
+    /// The same values, ns, as long as they are few.
+    few_ns: Vec<u64>,
 }
 
 impl Tally {
     fn new() -> Self {
-        Self { ok: 0, fail: 0, invoked: 0, histogram: latency_histogram() }
+        Self { ok: 0, fail: 0, invoked: 0, histogram: latency_histogram(), few_ns: Vec::new() }
+    }
+
+    fn took(&mut self, latency_ns: u64) {
+        self.histogram.saturating_record(latency_ns / 1_000);
+        if self.histogram.len() < EXACT_BELOW {
+            self.few_ns.push(latency_ns);
+        }
     }
 
     fn add(&mut self, other: &Self) {
@@ -93,6 +119,7 @@ impl Tally {
         self.fail += other.fail;
         self.invoked += other.invoked;
         self.histogram.add(&other.histogram).expect("all latency histograms have the same bounds");
+        self.few_ns.extend(&other.few_ns);
     }
 
     fn stats(&self, f: &str) -> OpStats {
@@ -101,7 +128,7 @@ impl Tally {
             ok: self.ok,
             fail: self.fail,
             info: self.invoked.saturating_sub(self.ok + self.fail),
-            latency: (self.ok > 0).then(|| Latency::of(&self.histogram)),
+            latency: (self.ok > 0).then(|| Latency::of(self)),
         }
     }
 }
@@ -110,11 +137,13 @@ impl Tally {
 pub(crate) fn operations(history: &[Op], load_ns: (u64, u64), faults_ns: &[(u64, u64)]) -> Operations {
     let quiet = quiet_spans(load_ns, faults_ns);
     let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+    let mut finals = Tally::new();
     let mut open: HashMap<i64, u64> = HashMap::new();
-    let (mut acknowledged, mut quietly) = (0_u64, 0_u64);
+    let mut acks_ns: Vec<u64> = Vec::new();
     for op in history {
         let Process::Client(process) = op.process else { continue };
-        let tally = tallies.entry(op.f.as_str()).or_insert_with(Tally::new);
+        let tally =
+            if op.final_read { &mut finals } else { tallies.entry(op.f.as_str()).or_insert_with(Tally::new) };
         match op.op_type {
             OpType::Invoke => {
                 tally.invoked += 1;
@@ -123,11 +152,10 @@ pub(crate) fn operations(history: &[Op], load_ns: (u64, u64), faults_ns: &[(u64,
             OpType::Ok => {
                 tally.ok += 1;
                 if let Some(invoked_ns) = open.remove(&process) {
-                    tally.histogram.saturating_record(op.time.saturating_sub(invoked_ns) / 1_000);
+                    tally.took(op.time.saturating_sub(invoked_ns));
                 }
                 if !op.final_read && load_ns.0 <= op.time && op.time <= load_ns.1 {
-                    acknowledged += 1;
-                    quietly += u64::from(quiet.iter().any(|span| span.0 <= op.time && op.time < span.1));
+                    acks_ns.push(op.time);
                 }
             }
             OpType::Fail => tally.fail += 1,
@@ -141,19 +169,41 @@ pub(crate) fn operations(history: &[Op], load_ns: (u64, u64), faults_ns: &[(u64,
     }
     let mut stats: Vec<OpStats> = tallies.iter().map(|(f, tally)| tally.stats(f)).collect();
     stats.push(all.stats("all"));
+    let final_reads = (finals.invoked > 0).then(|| finals.stats("final reads"));
     let named = tallies.iter().map(|(f, tally)| (*f, tally));
     let hgrm = named.map(|(f, tally)| (format!("latency-{f}.hgrm"), hgrm(&tally.histogram))).collect();
 
     let load = load_ns.1.saturating_sub(load_ns.0);
     let quiet_ns = quiet.iter().map(|span| span.1 - span.0).sum();
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let acknowledged = count(acks_ns.len());
+    let in_quiet = |at_ns: &&u64| quiet.iter().any(|span| span.0 <= **at_ns && **at_ns < span.1);
+    let quietly = count(acks_ns.iter().filter(in_quiet).count());
     let throughput = Throughput {
         acknowledged,
         load_ns: load,
         per_second: per_second(acknowledged, load),
         quiet_ns,
         quiet_per_second: (quiet_ns > 0).then(|| per_second(quietly, quiet_ns)),
+        longest_gap: longest_gap(load_ns, acks_ns),
     };
-    Operations { stats, throughput, hgrm }
+    Operations { stats, final_reads, throughput, hgrm }
+}
+
+/// The longest part of a span in which nothing was acknowledged; of equally long ones the first.
+fn longest_gap(load_ns: (u64, u64), mut acks_ns: Vec<u64>) -> Gap {
+    acks_ns.sort_unstable();
+    acks_ns.push(load_ns.1);
+    let mut longest = Gap { from_ns: load_ns.0, length_ns: 0 };
+    let mut from_ns = load_ns.0;
+    for at_ns in acks_ns {
+        let length_ns = at_ns.saturating_sub(from_ns);
+        if length_ns > longest.length_ns {
+            longest = Gap { from_ns, length_ns };
+        }
+        from_ns = at_ns;
+    }
+    longest
 }
 
 /// The parts of a span in which no fault was active, in order.
@@ -215,6 +265,48 @@ mod tests {
         assert_eq!(operations.stats[1].latency, None);
         assert_eq!(operations.hgrm.len(), 2);
         assert_eq!(operations.hgrm[0].0, "latency-read.hgrm");
+    }
+
+    #[test]
+    fn final_reads_are_no_part_of_the_load() {
+        let mut history = vec![op(0, 1, OpType::Invoke, "read"), op(900, 1, OpType::Ok, "read")];
+        for (time, op_type) in [(2_000, OpType::Invoke), (2_003, OpType::Ok), (2_004, OpType::Invoke)] {
+            history.push(Op { final_read: true, ..op(time, 2, op_type, "read") });
+        }
+        let operations = operations(&history, (0, 3_000_000_000), &[]);
+        let [read, all] = operations.stats.as_slice() else { panic!("{:?}", operations.stats) };
+        assert_eq!((read.ok, read.info, all.ok, all.info), (1, 0, 1, 0));
+        assert!((all.latency.unwrap().p50_ms - 900.0).abs() < 1e-9, "exact: {all:?}");
+        let finals = operations.final_reads.unwrap();
+        assert_eq!((finals.f.as_str(), finals.ok, finals.info), ("final reads", 1, 1));
+        assert!((finals.latency.unwrap().max_ms - 3.0).abs() < 1e-9, "{finals:?}");
+        assert_eq!(operations.throughput.acknowledged, 1);
+        assert_eq!(
+            operations.throughput.longest_gap,
+            Gap { from_ns: 900_000_000, length_ns: 2_100_000_000 },
+            "a final read ends no gap of the load"
+        );
+    }
+
+    #[test]
+    fn the_longest_gap_may_stand_at_either_end_or_be_everything() {
+        let gap = |from_ns, length_ns| Gap { from_ns, length_ns };
+        assert_eq!(longest_gap((10, 100), vec![60, 50, 90]), gap(10, 40));
+        assert_eq!(longest_gap((10, 100), vec![20, 30, 55]), gap(55, 45));
+        assert_eq!(longest_gap((10, 100), vec![20, 80, 90]), gap(20, 60));
+        assert_eq!(longest_gap((10, 100), Vec::new()), gap(10, 90));
+        assert_eq!(longest_gap((0, 0), Vec::new()), gap(0, 0));
+    }
+
+    #[test]
+    fn many_latencies_come_from_the_histogram_and_few_are_exact() {
+        let history = |number: u64| -> Vec<Op> {
+            let pair = |n| [op(n * 5, 0, OpType::Invoke, "read"), op(n * 5 + 3, 0, OpType::Ok, "read")];
+            (0..number).flat_map(pair).collect()
+        };
+        let median = |number| operations(&history(number), (0, 1), &[]).stats[0].latency.unwrap().p50_ms;
+        assert!((median(EXACT_BELOW - 1) - 3.0).abs() < 1e-9);
+        assert!((median(EXACT_BELOW) - 3.0).abs() < 0.01);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Nothing here judges, and nothing here writes files (that is the store).
 
 mod events;
+mod exact;
 pub(crate) mod format;
 mod latency;
 pub(crate) mod results;

@@ -1,5 +1,6 @@
 //! Everything a run found, as one value: `results.json`, and what the tables show.
 
+use super::exact::phase_summaries;
 use super::latency::{OpStats, Throughput, election_hgrm, operations};
 use crate::cluster::UnexpectedExit;
 use crate::election::{ElectionsFile, FencingReport, Observation, PhaseHistogram, PhaseSummary};
@@ -63,8 +64,10 @@ pub(crate) struct Results {
     pub(crate) replay: String,
     /// How long its parts took.
     pub(crate) timings: Timings,
-    /// The operations, one entry per function, `all` last.
+    /// The load's operations, one entry per function, `all` last.
     pub(crate) operations: Vec<OpStats>,
+    /// The reads after everything was healed; `None` when there were none.
+    pub(crate) final_reads: Option<OpStats>,
     /// How much was acknowledged.
     pub(crate) throughput: Throughput,
     /// The faults, in order.
@@ -113,6 +116,7 @@ pub(crate) fn build(input: Input<'_>) -> Results {
     let Timings { load_from_ns, load_until_ns, .. } = input.timings;
     let operations = operations(input.history, (load_from_ns, load_until_ns), &active(input.faults));
     let histograms = PhaseHistogram::of_run(&input.elections);
+    let phases = phase_summaries(&input.elections, &histograms);
     let mut hgrm = operations.hgrm;
     hgrm.extend(election_hgrm(&histograms));
     let unjudged = Verdict::Unknown("nothing was checked".to_owned());
@@ -127,10 +131,11 @@ pub(crate) fn build(input: Input<'_>) -> Results {
         replay: format!("zabchaos replay {}", input.folder.display()),
         timings: input.timings,
         operations: operations.stats,
+        final_reads: operations.final_reads,
         throughput: operations.throughput,
         faults: input.faults.to_vec(),
         elections: input.elections,
-        phases: histograms.iter().map(PhaseHistogram::summary).collect(),
+        phases,
         fencing: input.fencing,
         unexpected_exits: input.unexpected_exits,
         hgrm,

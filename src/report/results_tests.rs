@@ -55,7 +55,14 @@ pub(in crate::report) fn script() -> Script {
 
 /// Results of a script, with these further verdicts.
 pub(in crate::report) fn results(script: &Script, verdicts: Vec<NamedVerdict>) -> Results {
-    let (traces, history) = (script.traces(), script.history());
+    let (traces, mut history) = (script.traces(), script.history());
+    for process in 0..3 {
+        let read = |at_us, op_type| Op {
+            final_read: true,
+            ..Op::new(0, ns(at_us), checker::history::Process::Client(process), op_type, "read")
+        };
+        history.extend([read(4_100_000, OpType::Invoke), read(4_101_250, OpType::Ok)]);
+    }
     let fencing = fencing(&traces, &script.faults, &history);
     let mut all = verdicts;
     all.push(NamedVerdict::new("fencing", fencing.verdict()));
@@ -105,7 +112,9 @@ fn stale_read() -> Counterexample {
     Counterexample {
         key: "r1".to_owned(),
         class: Class::StaleRead,
-        why: "the read returned nil, which the write of 1 had overwritten".to_owned(),
+        why: "write 1 (#0) returned at 1807.326 ms before the read (#2) was called at 2192.117 ms; yet that \
+              read returned nil, which the write of 1 had overwritten, and no later write brought it back"
+            .to_owned(),
         ops: vec![op(0, "write", serde_json::json!(1)), op(2, "read", serde_json::Value::Null)],
         ops_left_out: 0,
         prefix_ops: 1,
@@ -135,7 +144,7 @@ fn a_valid_run_as_text() {
 fn an_invalid_run_says_why_and_how_to_see_it_again() {
     let mut script = script();
     script.op(9, "write", 3, 3_005_000, Some((3_006_000, OpType::Ok, Ok(zxid(1, 99)))));
-    let broken = Verdict::Invalid("1 of 1 keys is not linearizable".to_owned());
+    let broken = Verdict::Invalid(stale_read().sentence());
     let mut results = results(&script, vec![NamedVerdict::new("linearizable", broken)]);
     results.counterexamples.push(stale_read());
     results.unexpected_exits.push(UnexpectedExit {
@@ -145,7 +154,32 @@ fn an_invalid_run_says_why_and_how_to_see_it_again() {
         last_log_lines: vec!["fsync failed: No space left on device".to_owned()],
     });
     assert!(results.verdict.is_invalid());
-    expect_text("invalid.txt", &super::super::report(&results, Style { color: false }));
+    let text = super::super::report(&results, Style { color: false });
+    let (facts, commands) = text.split_once("\nagain\n").unwrap();
+    assert!(facts.lines().all(|line| line.chars().count() <= 100), "at most 100 columns:\n{text}");
+    assert_eq!(commands.lines().count(), 2, "commands are copied as lines:\n{commands}");
+    for verdict in &results.verdicts {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let reason = words(verdict.verdict.reason().unwrap());
+        assert_eq!(words(facts).matches(&reason).count(), 1, "a reason is told in full once:\n{text}");
+    }
+    expect_text("invalid.txt", &text);
+}
+
+#[test]
+fn a_long_plan_goes_on_in_the_next_line() {
+    let bug = Some("commit-without-quorum".to_owned());
+    let plan = Plan { bug, time_limit_ms: 1_500, nemesis_interval_ms: 12_000, ..crate::plan::tests::plan() };
+    let header = super::super::text::header(&plan, Path::new("results/x"), Style { color: false });
+    let mut lines = header.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "plan    5 nodes, register, partition,kill every 12,000 ms, 1.5 s of load by 10 clients at 1,000/s,"
+        )
+    );
+    assert_eq!(lines.next(), Some("        planted bug commit-without-quorum"));
+    assert_eq!(lines.next(), Some("seed    7"));
 }
 
 #[test]
@@ -182,6 +216,12 @@ fn the_json_holds_everything() {
     assert_eq!(json["fencing"]["epochs"][0]["zombie_ns"], 12_500_000);
     assert_eq!(json["fencing"]["epochs"][0]["requests"], serde_json::json!({"cut": 1, "timed-out": 1}));
     assert_eq!(json["operations"][3]["f"], "all");
+    assert_eq!(json["final_reads"]["f"], "final reads");
+    assert_eq!(json["final_reads"]["ok"], 3);
+    assert_eq!(
+        json["throughput"]["longest_gap"],
+        serde_json::json!({"from_ns": 2_013_000_000_u64, "length_ns": 1_888_000_000})
+    );
     assert!(json["throughput"]["quiet_per_second"].is_f64());
     assert!(json["repeat"].as_str().unwrap().contains("--seed 7"));
     assert_eq!(json["replay"], "zabchaos replay results/20260102T030405Z-register-pause");

@@ -1,7 +1,7 @@
 //! The tables of the report: from results to plain text, at most [`WIDTH`] columns wide. No colours, no
 //! judgement; which tables are shown when is [`super::text`]'s business.
 
-use super::format::{bare_ms, bare_ms_of_ns, bare_s_of_ns, bars, count, wrap};
+use super::format::{bare_ms, bare_ms_of_ns, bare_s_of_ns, bars, bytes_apart, count, wrap};
 use super::latency::{Latency, OpStats};
 use crate::cluster::NodeId;
 use crate::election::{
@@ -53,30 +53,34 @@ fn table<const N: usize>(heads: [(&str, Side); N], rows: impl IntoIterator<Item 
     table.to_string().lines().map(str::trim_end).fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// Operations by function: counts and latencies.
-pub(super) fn operations(stats: &[OpStats]) -> String {
+/// Of fewer values the upper percentiles would be the longest by another name.
+const PERCENTILES_FROM: u64 = 10;
+
+/// Operations by function: counts and latencies. The final reads stand below `all`, which they are no part of.
+pub(super) fn operations(load: &[OpStats], final_reads: Option<&OpStats>) -> String {
     let heads = [
         ("operation", L),
         ("ok", R),
         ("fail", R),
         ("info", R),
-        ("p50 ms", R),
+        ("p50", R),
         ("p90", R),
         ("p99", R),
         ("p99.9", R),
         ("max", R),
     ];
-    let rows = stats.iter().map(|stats| {
+    let rows = load.iter().chain(final_reads).map(|stats| {
         let at = |value: fn(&Latency) -> f64| stats.latency.as_ref().map_or_else(none, |l| bare_ms(value(l)));
+        let upper = |value: fn(&Latency) -> f64| if stats.ok < PERCENTILES_FROM { none() } else { at(value) };
         [
             stats.f.clone(),
             count(stats.ok),
             count(stats.fail),
             count(stats.info),
             at(|l| l.p50_ms),
-            at(|l| l.p90_ms),
-            at(|l| l.p99_ms),
-            at(|l| l.p999_ms),
+            upper(|l| l.p90_ms),
+            upper(|l| l.p99_ms),
+            upper(|l| l.p999_ms),
             at(|l| l.max_ms),
         ]
     });
@@ -96,7 +100,8 @@ pub(super) fn faults(faults: &[FaultRecord]) -> String {
         [
             fault.planned.id.to_string(),
             describe(&fault.planned.action),
-            fault.installed_ns.map_or_else(none, bare_s_of_ns),
+            // As the elections count: from the injection.
+            fault.injected_ns.or(fault.installed_ns).map_or_else(none, bare_s_of_ns),
             lasted.map_or_else(none, bare_s_of_ns),
             outcome.to_owned(),
             shown,
@@ -109,8 +114,8 @@ pub(super) fn faults(faults: &[FaultRecord]) -> String {
 fn evidence(all: &[String]) -> String {
     match all {
         [] => none(),
-        [only] => only.clone(),
-        [first, more @ ..] => format!("{first} (+{})", more.len()),
+        [only] => bytes_apart(only),
+        [first, more @ ..] => format!("{} (+{} more)", bytes_apart(first), more.len()),
     }
 }
 
@@ -160,20 +165,22 @@ pub(super) fn phases(phases: &[PhaseSummary]) -> String {
     let heads = [
         ("phase", L),
         ("count", R),
-        ("p50 ms", R),
+        ("p50", R),
         ("p90", R),
         ("p99", R),
         ("max", R),
-        ("1 ms … 16 s and more", L),
+        // Its ends stand above the first and the last bar.
+        ("≤1 ms  ……  >16 s", L),
     ];
     let rows = phases.iter().map(|phase| {
         let at = |ms: f64| if phase.count == 0 { none() } else { bare_ms(ms) };
+        let upper = |ms: f64| if phase.count < PERCENTILES_FROM { none() } else { at(ms) };
         [
             phase.phase.title().to_owned(),
             count(phase.count),
             at(phase.p50_ms),
-            at(phase.p90_ms),
-            at(phase.p99_ms),
+            upper(phase.p90_ms),
+            upper(phase.p99_ms),
             at(phase.max_ms),
             bars(&phase.buckets),
         ]
@@ -245,7 +252,11 @@ fn ending_name(ending: Ending) -> &'static str {
 pub(super) fn refusals(report: &FencingReport) -> String {
     let heads = [("refused because of its epoch", L), ("epoch", R), ("against", R), ("times", R)];
     let rows = report.refusals.iter().map(|refusal| {
-        [refusal.what.clone(), refusal.stale.to_string(), refusal.current.to_string(), count(refusal.count)]
+        let what = match refusal.what.as_str() {
+            "logged proposals" => "proposals it had logged, abandoned",
+            what => what,
+        };
+        [what.to_owned(), refusal.stale.to_string(), refusal.current.to_string(), count(refusal.count)]
     });
     table(heads, rows)
 }

@@ -1,21 +1,23 @@
 //! The run on the terminal: header, one quiet live line, the report; or one JSON document.
 //!
 //! Facts go to stdout, progress to stderr. Where stderr is no terminal a plain line comes every ten
-//! seconds instead of the live one. Nobody reading is no failure: errors of writing are left alone here,
-//! and the exit status still tells the verdict.
+//! seconds instead of the live one. Nobody reading is no failure: a closed pipe is left alone, and the exit
+//! status still tells the verdict. Facts that could not be written for another reason (a full device) are
+//! a failure of the tool: see [`Reporter::ended`].
 
 use super::events::{RunEvent, Status};
-use super::format::{bare_s_of_ns, count, per_second, rate};
+use super::format::{bare_s_of_ns, count, cut, per_second, rate};
 use super::results::Results;
 use super::text::{findings, header};
-use crate::output::Style;
+use crate::exit::Exit;
+use crate::output::{self, Style};
 use std::io::{self, IsTerminal as _, Write};
 
 /// How often a plain line of progress comes, ns.
 const PLAIN_EVERY_NS: u64 = 10_000_000_000;
 
-/// How wide the live line may be: a longer one would wrap and could not be wiped.
-const LIVE_WIDTH: usize = 100;
+/// How wide a terminal is that does not tell its width, columns.
+const UNKNOWN_WIDTH: u16 = 80;
 
 /// What goes to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,25 +33,47 @@ pub(crate) struct Reporter {
     output: Output,
     facts: Box<dyn Write + Send>,
     progress: Box<dyn Write + Send>,
-    /// Progress is one line that is written over.
-    live: bool,
+    /// Progress is one line that is written over; the function tells how many columns the screen has now.
+    live: Option<fn() -> u16>,
     /// The live line stands on the screen.
     dirty: bool,
     /// The status before, for the rate.
     last: Option<Status>,
     /// When the last plain line was written, ns of the run.
     plain_ns: Option<u64>,
+    /// Why a fact could not be told, the first time.
+    untold: Option<io::Error>,
 }
 
 impl Reporter {
     /// Writes to stdout and stderr.
     pub(crate) fn new(output: Output) -> Self {
-        let live = io::stderr().is_terminal();
+        let live = io::stderr().is_terminal().then_some(screen_width as fn() -> u16);
         Self::to(output, Box::new(io::stdout()), Box::new(io::stderr()), live)
     }
 
-    fn to(output: Output, facts: Box<dyn Write + Send>, progress: Box<dyn Write + Send>, live: bool) -> Self {
-        Self { output, facts, progress, live, dirty: false, last: None, plain_ns: None }
+    fn to(
+        output: Output,
+        facts: Box<dyn Write + Send>,
+        progress: Box<dyn Write + Send>,
+        live: Option<fn() -> u16>,
+    ) -> Self {
+        Self { output, facts, progress, live, dirty: false, last: None, plain_ns: None, untold: None }
+    }
+
+    /// How the run ends for the tool, which would have ended like this: facts that were not told make it a
+    /// failure of the tool and are spoken of on stderr. To be asked after the last event.
+    pub(crate) fn ended(&mut self, exit: Exit) -> Exit {
+        self.wipe();
+        match self.untold.take() {
+            None => exit,
+            Some(error) => {
+                output::error(&format!(
+                    "failed to write the report to stdout: {error} (it is stored in the run's folder)"
+                ));
+                exit.worst(Exit::Harness)
+            }
+        }
     }
 
     /// Writes an event.
@@ -71,15 +95,17 @@ impl Reporter {
             Output::Text(style) => self.fact(&findings(results, style)),
             Output::Json => match serde_json::to_string_pretty(results) {
                 Ok(json) => self.fact(&format!("{json}\n")),
-                Err(error) => self.note(&format!("failed to render the results as JSON: {error}")),
+                Err(error) => self.keep(error.into()),
             },
         }
     }
 
     fn status(&mut self, status: &Status) {
         let line = status_line(status, self.last.as_ref());
-        if self.live {
-            let line: String = line.chars().take(LIVE_WIDTH).collect();
+        if let Some(width) = self.live {
+            // A line that fills the last column wraps on some terminals, and could not be wiped then. The
+            // width is asked for each time: windows change.
+            let line = cut(&line, usize::from(width().saturating_sub(1)));
             // Back to the line's beginning, and wipe what was there.
             self.write_progress(&format!("\r\u{1b}[2K{line}"));
             self.dirty = true;
@@ -99,7 +125,16 @@ impl Reporter {
 
     fn fact(&mut self, text: &str) {
         self.wipe();
-        let _nobody_reads = self.facts.write_all(text.as_bytes()).and_then(|()| self.facts.flush());
+        if let Err(error) = self.facts.write_all(text.as_bytes()).and_then(|()| self.facts.flush()) {
+            self.keep(error);
+        }
+    }
+
+    /// Keeps the first failure to tell a fact. That nobody reads is none.
+    fn keep(&mut self, error: io::Error) {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.untold.get_or_insert(error);
+        }
     }
 
     fn wipe(&mut self) {
@@ -111,6 +146,11 @@ impl Reporter {
     fn write_progress(&mut self, text: &str) {
         let _nobody_reads = self.progress.write_all(text.as_bytes()).and_then(|()| self.progress.flush());
     }
+}
+
+/// How many columns the terminal at stderr has now.
+fn screen_width() -> u16 {
+    terminal_size::terminal_size_of(io::stderr()).map_or(UNKNOWN_WIDTH, |(width, _)| width.0)
 }
 
 /// Also when the run ends early, the shell's prompt gets a clean line.

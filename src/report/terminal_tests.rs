@@ -28,16 +28,16 @@ impl Write for Sink {
     }
 }
 
-/// Nobody reads.
-struct Closed;
+/// Every write fails like this: closed by its reader, or full.
+struct Failing(io::ErrorKind);
 
-impl Write for Closed {
+impl Write for Failing {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::BrokenPipe.into())
+        Err(self.0.into())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
+        Err(self.0.into())
     }
 }
 
@@ -60,6 +60,10 @@ fn started() -> RunEvent {
 
 /// What a run of those events writes to stdout and stderr.
 fn run(output: Output, live: bool, events: &[RunEvent]) -> (String, String) {
+    run_on(output, live.then_some(|| 120), events)
+}
+
+fn run_on(output: Output, live: Option<fn() -> u16>, events: &[RunEvent]) -> (String, String) {
     let (facts, progress) = (Sink::default(), Sink::default());
     let mut reporter = Reporter::to(output, Box::new(facts.clone()), Box::new(progress.clone()), live);
     for event in events {
@@ -74,7 +78,7 @@ fn the_header_comes_first_and_on_stdout() {
     let (facts, progress) = run(PLAIN, false, &[started(), RunEvent::Stage(Stage::Starting)]);
     assert_eq!(
         facts,
-        "plan    5 nodes, register, partition,kill every 3000 ms, 30 s of load by 10 clients at 1,000/s\n\
+        "plan    5 nodes, register, partition,kill every 3,000 ms, 30 s of load by 10 clients at 1,000/s\n\
          seed    7\n\
          folder  results/x\n"
     );
@@ -90,6 +94,19 @@ fn the_live_line_is_written_over_and_wiped() {
     assert_eq!(lines.len(), 4, "{progress:?}");
     assert_eq!(lines[2], "  2.00 s   4,000/s  ok 5,000  fail 2  info 1  leader n2 epoch 3");
     assert_eq!(lines[3], "healing\n");
+}
+
+#[test]
+fn the_live_line_leaves_the_last_column_free() {
+    let (_, progress) = run_on(PLAIN, Some(|| 40), &[status(5, 1_000), status(6, 5_000)]);
+    let lines: Vec<&str> = progress.split("\r\u{1b}[2K").collect();
+    assert_eq!(lines[1], "  5.00 s     201/s  ok 1,000  fail 2  …");
+    assert_eq!(lines[1].chars().count(), 39);
+    assert_eq!(lines[3], "", "the prompt gets a clean line: {progress:?}");
+    for narrow in [(|| 0) as fn() -> u16, || 1, || 2] {
+        let (_, progress) = run_on(PLAIN, Some(narrow), &[status(5, 1_000)]);
+        assert!(progress.split("\r\u{1b}[2K").all(|line| line.chars().count() <= 1), "{progress:?}");
+    }
 }
 
 #[test]
@@ -121,9 +138,21 @@ fn the_report_is_told_once_without_a_second_header() {
 
 #[test]
 fn nobody_reading_is_no_failure() {
-    let mut reporter = Reporter::to(PLAIN, Box::new(Closed), Box::new(Closed), true);
+    let gone = || Box::new(Failing(io::ErrorKind::BrokenPipe));
+    let mut reporter = Reporter::to(PLAIN, gone(), gone(), Some(|| 80));
     let finished = RunEvent::Finished(Box::new(results(&script(), Vec::new())));
     for event in [started(), status(1, 1), finished] {
         reporter.event(&event);
+    }
+    assert_eq!(reporter.ended(Exit::Valid), Exit::Valid);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_a_failure() {
+    for output in [PLAIN, Output::Json] {
+        let full = Box::new(Failing(io::ErrorKind::StorageFull));
+        let mut reporter = Reporter::to(output, full, Box::new(Sink::default()), None);
+        reporter.event(&RunEvent::Finished(Box::new(results(&script(), Vec::new()))));
+        assert_eq!(reporter.ended(Exit::Valid), Exit::Harness);
     }
 }

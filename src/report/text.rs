@@ -1,35 +1,33 @@
-//! The report as text: on the terminal with colours, in `report.txt` without.
+//! The report as text: on the terminal with colours, in `report.txt` without. Its lines fit
+//! [`tables::WIDTH`] columns, except those that are to be copied: the folder and the commands under `again`.
 
-use super::format::{ms_of_ns, rate, wrap};
-use super::results::Results;
+use super::format::{bare_s_of_ns, count, duration, first_words, fold, rate, seconds_of_ms, wrap};
+use super::results::{NamedVerdict, Results};
 use super::tables;
 use crate::output::Style;
 use crate::plan::Plan;
-use checker::Verdict;
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// What is printed before anything happens: plan, seed, folder.
 pub(crate) fn header(plan: &Plan, folder: &Path, style: Style) -> String {
     let bug = plan.bug.as_ref().map(|bug| format!(", planted bug {bug}")).unwrap_or_default();
-    let rate = if plan.rate == 0 {
-        "unlimited rate".to_owned()
-    } else {
-        format!("{}/s", super::format::count(plan.rate))
-    };
+    let rate = if plan.rate == 0 { "unlimited rate".to_owned() } else { format!("{}/s", count(plan.rate)) };
     let faults = match plan.nemesis.as_slice() {
         [] => "no faults".to_owned(),
-        _ => format!("{} every {} ms", plan.nemesis_name(), plan.nemesis_interval_ms),
+        _ => format!("{} every {} ms", plan.nemesis_name(), count(plan.nemesis_interval_ms)),
     };
+    let load = seconds_of_ms(plan.time_limit_ms);
+    let asked = format!(
+        "{} nodes, {}, {faults}, {load} of load by {} clients at {rate}{bug}",
+        plan.nodes, plan.workload, plan.concurrency,
+    );
     format!(
-        "{} {} nodes, {}, {faults}, {} s of load by {} clients at {rate}{bug}\n\
+        "{} {}\n\
          {} {}\n\
          {} {}\n",
         bold("plan   ", style),
-        plan.nodes,
-        plan.workload,
-        plan.time_limit_ms / 1_000,
-        plan.concurrency,
+        wrap(&asked, tables::WIDTH - 8).join("\n        "),
         bold("seed   ", style),
         plan.seed,
         bold("folder ", style),
@@ -44,7 +42,7 @@ pub(crate) fn report(results: &Results, style: Style) -> String {
 
 /// The report without the header, which the terminal has shown long before.
 pub(super) fn findings(results: &Results, style: Style) -> String {
-    [operations, faults, elections, fencing, exits, verdicts, failure]
+    [operations, faults, elections, fencing, exits, verdicts, why, again]
         .iter()
         .fold(String::new(), |text, part| text + &part(results, style))
 }
@@ -55,9 +53,12 @@ fn operations(results: &Results, style: Style) -> String {
         .quiet_per_second
         .map(|quiet| format!(", {} while no fault was active", rate(quiet)))
         .unwrap_or_default();
-    let mut text = section("operations", style);
-    text.push_str(&tables::operations(&results.operations));
+    let mut text = section("operations (latency of ok operations, ms)", style);
+    text.push_str(&tables::operations(&results.operations, results.final_reads.as_ref()));
     line(&mut text, &format!("acknowledged {}{quiet}", rate(throughput.per_second)));
+    let gap = &throughput.longest_gap;
+    let (length, from) = (duration(gap.length_ns), bare_s_of_ns(gap.from_ns));
+    line(&mut text, &format!("longest gap without an acknowledgement: {length}, from {from} s"));
     text
 }
 
@@ -75,20 +76,20 @@ fn elections(results: &Results, style: Style) -> String {
     let title =
         format!("elections: {}, {under_faults} caused by faults (phases in ms)", observation.elections.len());
     let mut text = section(&title, style) + &tables::elections(observation);
-    if under_faults > 0 {
-        text.push('\n');
-        text.push_str(&tables::phases(&results.phases));
+    if !observation.rejoins.is_empty() {
+        line(&mut text, &format!("rejoined without an election: {}", tables::rejoins(observation)));
     }
     let failed = observation.failed_attempts();
     if failed > 0 {
-        line(&mut text, &format!("{failed} epochs were proposed and never established"));
-    }
-    if !observation.rejoins.is_empty() {
-        line(&mut text, &format!("came back to the same epoch: {}", tables::rejoins(observation)));
+        line(&mut text, &format!("epochs that were proposed and never established: {failed}"));
     }
     if let Some(open) = &observation.unfinished {
-        let since = super::format::bare_s_of_ns(open.since_ns);
+        let since = bare_s_of_ns(open.since_ns);
         line(&mut text, &format!("without an established leader from {since} s until the end"));
+    }
+    if under_faults > 0 {
+        text.push('\n');
+        text.push_str(&tables::phases(&results.phases));
     }
     text
 }
@@ -101,15 +102,19 @@ fn fencing(results: &Results, style: Style) -> String {
     let (windows, longest) = report.zombie_windows();
     let zombies = match windows {
         0 => "no zombie window".to_owned(),
-        1 => format!("1 zombie window of {}", ms_of_ns(longest)),
-        many => format!("{many} zombie windows of up to {}", ms_of_ns(longest)),
+        1 => format!("1 zombie window of {}", duration(longest)),
+        many => format!("{many} zombie windows of up to {}", duration(longest)),
     };
     let acks = match report.stale_acks {
         0 => "nothing acknowledged by a superseded epoch".to_owned(),
         1 => "1 acknowledgement by a superseded epoch".to_owned(),
-        acks => format!("{acks} acknowledgements by a superseded epoch"),
+        acks => format!("{} acknowledgements by a superseded epoch", count(acks)),
     };
     let mut text = section(&format!("fencing: {zombies}, {acks}"), style) + &tables::fencing(report);
+    line(
+        &mut text,
+        "zombie ms: how long it ran and claimed to lead after 'superseded'; resumed: end of the fault on it",
+    );
     if !report.refusals.is_empty() {
         text.push('\n');
         text.push_str(&tables::refusals(report));
@@ -123,7 +128,7 @@ fn exits(results: &Results, style: Style) -> String {
     }
     let mut text = section("processes that ended by themselves", style);
     for exit in &results.unexpected_exits {
-        let at = super::format::bare_s_of_ns(exit.at_ns);
+        let at = bare_s_of_ns(exit.at_ns);
         line(&mut text, &format!("{} at {at} s: {}", exit.node, exit.how));
         for logged in &exit.last_log_lines {
             line(&mut text, &format!("    {logged}"));
@@ -137,54 +142,74 @@ fn verdicts(results: &Results, style: Style) -> String {
     let width = results.verdicts.iter().map(|one| one.name.chars().count()).max().unwrap_or(0);
     for one in &results.verdicts {
         let name = one.verdict.name();
-        let reason = one.verdict.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let head = format!(" {:<width$}  ", one.name);
-        let indent = width + 3;
-        let lines = wrap(&format!("{name}{reason}"), tables::WIDTH.saturating_sub(indent).max(20));
-        let wrapped = lines.join(&format!("\n{}", " ".repeat(indent)));
-        text.push_str(&head);
-        // Coloured after wrapping, because colours have no width.
-        line(&mut text, &wrapped.replacen(name, &style.verdict(name), 1));
+        let brief = brief(results, one);
+        // Coloured after cutting, because colours have no width.
+        let brief = brief.replacen(name, &style.verdict(name), 1);
+        writeln!(text, " {:<width$}  {brief}", one.name).expect(TO_STRING);
     }
-    let total = ms_of_ns(results.timings.total_ns);
-    let check = ms_of_ns(results.timings.check_ns);
+    let total = duration(results.timings.total_ns);
+    let check = duration(results.timings.check_ns);
     let name = results.verdict.name();
-    line(
-        &mut text,
-        &format!(
-            "\n{}  (run {total}, check {check})",
-            style.verdict(name).replace(name, &name.to_uppercase())
-        ),
-    );
+    let verdict = style.verdict(name).replace(name, &name.to_uppercase());
+    line(&mut text, &format!("\n{verdict}  (run {total}, check {check})"));
     text
 }
 
-fn failure(results: &Results, style: Style) -> String {
-    let broken = match &results.verdict {
-        Verdict::Valid => return String::new(),
-        Verdict::Unknown(_) => false,
-        Verdict::Invalid(_) => true,
-    };
+/// A verdict and the first words of its reason, in what its line has left. The whole is told by [`why`].
+fn brief(results: &Results, one: &NamedVerdict) -> String {
+    let names = results.verdicts.iter().map(|one| one.name.chars().count());
+    let left = tables::WIDTH.saturating_sub(names.max().unwrap_or(0) + 3).max(20);
+    let name = one.verdict.name();
+    match one.verdict.reason() {
+        None => name.to_owned(),
+        // The counterexample begins with the same sentence: here its class and key do.
+        Some(reason) if is_counterexample(results, reason) => {
+            let class = reason.split(": ").next().unwrap_or_default();
+            first_words(&format!("{name}: {class} …"), left)
+        }
+        Some(reason) => first_words(&format!("{name}: {reason}"), left),
+    }
+}
+
+fn is_counterexample(results: &Results, reason: &str) -> bool {
+    results.counterexamples.iter().any(|example| example.sentence() == reason)
+}
+
+/// The reasons that the table of verdicts had no room for, and the operations that contradict one another.
+fn why(results: &Results, style: Style) -> String {
     let mut text = String::new();
-    if broken && !results.counterexamples.is_empty() {
-        text.push_str(&section("why", style));
-        for example in &results.counterexamples {
-            line(&mut text, &example.to_string());
+    for one in &results.verdicts {
+        let Some(reason) = one.verdict.reason() else { continue };
+        if !is_counterexample(results, reason) && !brief(results, one).ends_with(reason) {
+            line(&mut text, &format!("{}: {reason}", one.name));
         }
     }
-    text.push_str(&section("again", style));
-    line(&mut text, &format!("{}    # the same plan and seed", results.repeat));
-    line(&mut text, &format!("{}    # the same faults at the same times", results.replay));
-    text
+    for example in &results.counterexamples {
+        line(&mut text, &example.to_string());
+    }
+    if text.is_empty() { text } else { section("why", style) + &text }
+}
+
+/// The commands that show it again: each on a line of its own, however long, to be copied.
+fn again(results: &Results, style: Style) -> String {
+    if results.verdict.is_valid() {
+        return String::new();
+    }
+    section("again", style)
+        + &format!("{}    # the same plan and seed\n", results.repeat)
+        + &format!("{}    # the same faults at the same times\n", results.replay)
 }
 
 fn section(title: &str, style: Style) -> String {
     format!("\n{}\n", bold(title, style))
 }
 
+/// Adds what is said, in lines that fit.
 fn line(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("writing to a String cannot fail");
+    writeln!(text, "{}", fold(line, tables::WIDTH)).expect(TO_STRING);
 }
+
+const TO_STRING: &str = "writing to a String cannot fail";
 
 fn bold(text: &str, style: Style) -> String {
     if style.color { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
