@@ -9,7 +9,7 @@ const EXIT_STATUSES: &str = "\
 Exit status:
   0    valid: every promise that was checked was kept
   1    invalid: a promise was broken; the report explains how
-  2    unknown: nothing was proven (nothing exercised, or a bound was reached); the report says why
+  2    unknown: nothing was proven (nothing exercised, interrupted, a bound reached); see the report
   254  usage: what was asked makes no sense; one sentence says why
   255  harness failure: the tool could not do its work";
 
@@ -76,17 +76,39 @@ pub(crate) enum Command {
     Node(NodeArgs),
 }
 
-fn bug_help() -> String {
-    let names = crate::commands::bug_names().join(", ");
-    format!("Plant a deliberate bug into every node, to see it caught [{names}]")
+const TARGETS: &str = "\
+Targets (--targets): whom pauses and kills hit, and around whom partitions are drawn:
+  one        a random node
+  minority   a random minority
+  majority   a random majority (pause and kill only)
+  leader     whoever leads at that moment
+  followers  all but the leader
+  all        every node (pause and kill only)
+  n1,n3      these nodes";
+
+const SHAPES: &str = "\
+Shapes of partitions (--partition):
+  one                one node, a target, against the rest
+  halves             two halves, a target in the smaller
+  majority-minority  a minority with a target, or the targets if they are one, against the rest
+  one-way            what a target sends is lost, or what it is sent
+  leader-alone       the leader against the rest; ignores --targets
+  majorities-ring    every node sees a majority, no two the same; ignores --targets
+  bridge             two halves and one node that sees both; ignores --targets";
+
+/// The bugs with what each does.
+fn bugs() -> String {
+    let lines = crate::commands::bugs().map(|(name, what)| format!("\n  {name:<21}  {what}"));
+    lines.fold("Bugs that can be planted (--bug):".to_owned(), |text, line| text + &line)
 }
 
 /// `zabchaos test`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUSES}\n\n\
+    allow_negative_numbers = true,
+    after_help = format!("{EXAMPLES}\n\n{TARGETS}\n\n{SHAPES}\n\n{}\n\n{EXIT_STATUSES}\n\n\
         Durations carry a unit: 500ms, 30s, 2m. Lists are separated by commas.\n\
-        Results: results/latest is the newest run; docs/RESULTS.md explains every file."),
+        Results: results/latest is the newest run; docs/RESULTS.md explains every file.", bugs()),
 )]
 pub(crate) struct TestArgs {
     /// How many nodes to start (1 to 15)
@@ -104,11 +126,11 @@ pub(crate) struct TestArgs {
     /// Transactions between two snapshots of a node
     #[arg(long, value_name = "N", default_value = "10000", help_heading = "Cluster")]
     pub(crate) snap_count: String,
-    /// First of the ports to use; without it, free ports are found
+    /// First of the ports to use, three a node in a row; without it, free ports are found
     #[arg(long, value_name = "PORT", help_heading = "Cluster")]
     pub(crate) base_port: Option<String>,
-    /// Plant a deliberate bug into every node, to see it caught.
-    #[arg(long, value_name = "NAME", help_heading = "Cluster", help = bug_help())]
+    /// Plant a deliberate bug into every node, to see it caught (listed below)
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     pub(crate) bug: Option<String>,
 
     /// What the clients do and what they expect [register]
@@ -139,12 +161,12 @@ pub(crate) struct TestArgs {
     /// Mean time from the start of a fault to the start of the next
     #[arg(long, value_name = "DURATION", default_value = "3s", help_heading = "Faults")]
     pub(crate) nemesis_interval: String,
-    /// Whom faults hit: one, minority, majority, leader, followers, all, or nodes such as n1,n3;
-    /// without it, drawn anew for every fault
+    /// Whom faults hit: one, minority, majority, leader, followers, all, or nodes such as n1,n3
+    /// (explained below); without it, drawn anew for every fault
     #[arg(long, value_name = "LIST", help_heading = "Faults")]
     pub(crate) targets: Option<String>,
     /// Shapes of partitions: one, halves, majority-minority, leader-alone, majorities-ring, bridge,
-    /// one-way; without it, drawn anew for every partition
+    /// one-way (explained below); without it, drawn anew for every partition
     #[arg(long, value_name = "LIST", help_heading = "Faults")]
     pub(crate) partition: Option<String>,
 
@@ -155,9 +177,9 @@ pub(crate) struct TestArgs {
     #[arg(long, value_name = "N", default_value = "1", help_heading = "Run")]
     pub(crate) test_count: String,
     /// Folder that holds the runs
-    #[arg(long, value_name = "DIR", default_value = "results", help_heading = "Run")]
+    #[arg(long, value_name = "DIR", default_value = crate::plan::RESULTS, help_heading = "Run")]
     pub(crate) results: PathBuf,
-    /// Print the results as one JSON document instead of the report
+    /// Print the results as one JSON document instead of the report; those of several runs as an array
     #[arg(long, help_heading = "Run")]
     pub(crate) json: bool,
 }
@@ -173,8 +195,8 @@ pub(crate) struct CheckArgs {
     /// TSV of generated histories
     #[arg(value_name = "RUN|FILE")]
     pub(crate) path: PathBuf,
-    /// What the history is judged by [register, cas-register, kv]; without it, what its format
-    /// implies
+    /// What the history is judged by [register, cas-register (the same), kv]; without it, what its
+    /// format implies
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
     /// Print the verdict as JSON

@@ -92,6 +92,15 @@ fn sentence(error: &clap::Error) -> String {
     if !rest.is_empty() {
         sentence = format!("{sentence} {}", rest.join(", "));
     }
+    let negative = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
+            word.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        }
+        Some(_) | None => false,
+    };
+    if negative {
+        return format!("{sentence}: nothing here takes less than 0");
+    }
     match suggestion {
         Some(name) => format!("{sentence}: did you mean '{name}'?"),
         None => format!("{sentence} (see --help)"),
@@ -113,6 +122,10 @@ mod tests {
         assert_eq!(
             refusal(&["zabchaos", "test", "--nods", "5"]),
             "unexpected argument '--nods' found: did you mean '--nodes'?"
+        );
+        assert_eq!(
+            refusal(&["zabchaos", "test", "--time-limit", "-1s"]),
+            "unexpected argument '-1' found: nothing here takes less than 0"
         );
         assert_eq!(refusal(&["zabchaos", "tset"]), "unrecognized subcommand 'tset': did you mean 'test'?");
         assert_eq!(

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
+/// Where runs are stored when nothing else is asked for.
+pub(crate) const RESULTS: &str = "results";
+
 /// Everything that decides a run. Saved as `plan.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Plan {
@@ -92,8 +95,20 @@ impl Plan {
         words.extend(self.base_port.map(|port| format!("--base-port {port}")));
         words.extend(self.bug.as_ref().map(|bug| format!("--bug {bug}")));
         words.push(format!("--seed {}", self.seed));
+        if self.results.as_os_str() != RESULTS {
+            words.push(format!("--results {}", shell_quoted(&self.results.to_string_lossy())));
+        }
         words.join(" ")
     }
+}
+
+/// A word as a shell takes it: in quotes where it holds more than letters, digits and what shells leave alone.
+pub(crate) fn shell_quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn join<T: fmt::Display>(items: &[T]) -> String {
@@ -204,6 +219,14 @@ impl PartitionShape {
         Self::OneWay,
     ];
 
+    /// Whether it is drawn around a target (`--targets`).
+    pub(crate) fn has_target(self) -> bool {
+        match self {
+            Self::One | Self::Halves | Self::MajorityMinority | Self::OneWay => true,
+            Self::LeaderAlone | Self::MajoritiesRing | Self::Bridge => false,
+        }
+    }
+
     /// As typed.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -252,6 +275,17 @@ pub(crate) mod tests {
             bug: None,
             results: PathBuf::from("results"),
         }
+    }
+
+    #[test]
+    fn a_command_can_be_pasted() {
+        assert_eq!(shell_quoted("/tmp/a-b_c.d"), "/tmp/a-b_c.d");
+        assert_eq!(shell_quoted("my runs"), "'my runs'");
+        assert_eq!(shell_quoted("it's"), r"'it'\''s'");
+        assert_eq!(shell_quoted(""), "''");
+        assert!(!plan().command().contains("--results"));
+        let elsewhere = Plan { results: PathBuf::from("my runs"), ..plan() };
+        assert!(elsewhere.command().ends_with("--results 'my runs'"), "{}", elsewhere.command());
     }
 
     #[test]

@@ -5,10 +5,10 @@ mod judge;
 mod live;
 
 pub(crate) use interrupt::Interrupt;
-pub(crate) use judge::{OfHistory, judge_history, read_history};
+pub(crate) use judge::{ENDED, OfHistory, judge_history, read_history};
 
 use crate::clock::RunClock;
-use crate::exit::Exit;
+use crate::exit::{Exit, exit_of};
 use crate::nemesis::PlannedFault;
 use crate::plan::Plan;
 use crate::report::results::{Input, Timings, build};
@@ -26,29 +26,40 @@ pub(crate) struct Order {
     pub(crate) schedule: Option<Vec<PlannedFault>>,
     /// How the run is told.
     pub(crate) output: Output,
+    /// Whether the results are told here; otherwise the caller does, with what is handed back.
+    pub(crate) tells_results: bool,
 }
 
-/// Runs a plan once; the exit status is that of the verdict.
+/// Runs a plan once and hands back what it found, and the exit status: that of the verdict, unless the report
+/// could not be told.
 ///
 /// # Errors
 /// When the tool could not do its work. What was recorded until then is in the run's folder, with the reason
-/// in `failure.txt`.
-pub(crate) async fn run(order: Order, interrupt: &mut Interrupt) -> anyhow::Result<Exit> {
-    let Order { plan, schedule, output } = order;
+/// in `failure.txt`. What was asked and cannot be, such as a port that is taken, leaves no folder.
+pub(crate) async fn run(order: Order, interrupt: &mut Interrupt) -> anyhow::Result<(Exit, Results)> {
+    let Order { plan, schedule, output, tells_results } = order;
     let clock = RunClock::start();
     let dir = Store::new(&plan.results).create_run(&plan)?;
     let mut reporter = Reporter::new(output);
-    reporter.event(&RunEvent::Started { plan: Box::new(plan.clone()), folder: dir.path().to_owned() });
+    interrupt.goes_on(Some(&dir));
     let results = run_in(&dir, &plan, schedule, clock, interrupt, &mut reporter).await;
+    interrupt.goes_on(None);
     match results {
         Ok(results) => {
-            let exit = Exit::from(&results.verdict);
-            reporter.event(&RunEvent::Finished(Box::new(results)));
-            Ok(reporter.ended(exit))
+            if tells_results {
+                reporter.event(&RunEvent::Finished(Box::new(results.clone())));
+            }
+            let exit = reporter.ended(Exit::from(&results.verdict));
+            Ok((exit, results))
         }
         Err(error) => {
             // The first failure is the one to report.
-            let _also_failed = dir.save("failure.txt", format!("{error:#}\n").as_bytes());
+            let _also_failed = match exit_of(&error) {
+                Exit::Usage => dir.discard(),
+                Exit::Valid | Exit::Invalid | Exit::Unknown | Exit::Harness => {
+                    dir.save_failure(&format!("{error:#}")).and_then(|()| dir.make_latest())
+                }
+            };
             Err(error)
         }
     }
@@ -65,7 +76,7 @@ async fn run_in(
     let recorded = live(plan, schedule, dir, clock, interrupt, &mut |event| reporter.event(&event)).await?;
     let planned: Vec<PlannedFault> = recorded.faults.iter().map(|fault| fault.planned.clone()).collect();
     dir.save_schedule(&planned)?;
-    if recorded.interrupted {
+    if recorded.interrupted_ns.is_some() {
         reporter.event(&RunEvent::Warning(
             "the run was interrupted: what was recorded until then is judged".to_owned(),
         ));

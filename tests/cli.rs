@@ -71,6 +71,11 @@ fn names_nobody_knows_come_with_the_nearest() {
 #[test]
 fn numbers_and_durations_say_what_they_take() {
     refused("test --nodes five", "--nodes is 'five', but takes a whole number from 1 to 15");
+    refused("test --nodes -1", "--nodes is '-1', but takes a whole number from 1 to 15");
+    refused(
+        "test --time-limit 99999999999999999999s",
+        "--time-limit is '99999999999999999999s', but takes a duration from 100ms to 86400s",
+    );
     refused("test --nodes 0", "--nodes is '0', but takes a whole number from 1 to 15");
     refused(
         "test --time-limit 30",
@@ -85,7 +90,24 @@ fn numbers_and_durations_say_what_they_take() {
 
 #[test]
 fn what_cannot_be_is_refused_before_anything_starts() {
-    refused("test --nemesis kill --targets n9", "--targets names n9, but with --nodes 5 the last node is n5");
+    refused(
+        "test --nemesis kill --targets n9",
+        "--targets names n9, but with --nodes 5 the nodes are n1 to n5",
+    );
+    refused(
+        "test --nemesis kill --targets n0",
+        "--targets names n0, but with --nodes 5 the nodes are n1 to n5",
+    );
+    refused(
+        "test --nemesis partition --targets majority",
+        "--targets majority has no effect on partitions, which are drawn around single nodes or a minority: \
+         name another target, or add --nemesis pause or kill",
+    );
+    refused(
+        "test --nemesis partition --targets leader --partition bridge",
+        "--targets has no effect on the partitions bridge, which know no target: leave it out, \
+         or add another shape or --nemesis pause or kill",
+    );
     refused(
         "test --targets leader",
         "--targets needs faults, but --nemesis is none: add --nemesis partition, pause or kill",
@@ -100,7 +122,7 @@ fn what_cannot_be_is_refused_before_anything_starts() {
 fn runs_and_files_that_are_not_there() {
     refused("check results/gone", "no run at 'results/gone': 'zabchaos list' shows the stored runs");
     refused("replay gone", "no run at 'gone': 'zabchaos list' shows the stored runs");
-    refused("list", "no results at 'results': No such file or directory (os error 2)");
+    refused("list", "no results at 'results': run 'zabchaos test' first");
     refused("check", "the following required arguments were not provided: <RUN|FILE> (see --help)");
 }
 
@@ -121,9 +143,20 @@ fn help_is_a_page_and_success() {
     let output = zabchaos(&["test", "--help"], folder.path());
     assert_eq!(output.status.code(), Some(0));
     let page = text(&output.stdout);
-    for part in
-        ["Cluster:", "Load:", "Faults:", "Run:", "Examples:", "Exit status:", "254  usage", "[default: 30s]"]
-    {
+    for part in [
+        "Cluster:",
+        "Load:",
+        "Faults:",
+        "Run:",
+        "Examples:",
+        "Exit status:",
+        "254  usage",
+        "[default: 30s]",
+        "  majorities-ring    every node sees a majority",
+        "  followers  all but the leader",
+        "  local-sync             sync is answered without asking a quorum",
+        "three a node",
+    ] {
         assert!(page.contains(part), "{part} is missing in:\n{page}");
     }
     for option in [
@@ -237,6 +270,72 @@ fn a_corrupt_line_is_named_and_a_cut_off_one_forgiven() {
     assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
     assert!(out.contains("cut off"), "{out}");
 }
+
+/// A run that was cut off is judged as far as it goes, and never valid.
+#[test]
+fn a_run_without_usable_results_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("results/one");
+    fs::create_dir_all(&run).unwrap();
+    fs::write(run.join("plan.json"), PLAN).unwrap();
+    let refusal = |words: &[&str]| {
+        let output = zabchaos(words, folder.path());
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(254), ""), "{words:?}");
+        text(&output.stderr)
+    };
+    let err = refusal(&["check", "results/one"]);
+    assert!(err.ends_with("holds no history: that run ended before its load began\n"), "{err}");
+    let err = refusal(&["replay", "results/one"]);
+    assert!(
+        err.contains("that run ended before any fault was drawn; begin it anew with: zabchaos test "),
+        "{err}"
+    );
+    assert_eq!(err.lines().count(), 1, "{err}");
+
+    fs::write(run.join("history.jsonl"), FINAL).unwrap();
+    let check = |words: &[&str]| {
+        let output = zabchaos(&[&["check"], words].concat(), folder.path());
+        (output.status.code(), text(&output.stdout))
+    };
+    let (status, out) = check(&["results/one"]);
+    assert_eq!(status, Some(2), "{out}");
+    assert!(
+        out.contains("unknown: there is no results.json: the tool was killed, or the run still goes on"),
+        "{out}"
+    );
+    fs::write(run.join("results.json"), "{\"verdict\"").unwrap();
+    let (status, out) = check(&["results/one"]);
+    assert_eq!(status, Some(2), "{out}");
+    assert!(out.contains("results.json' cannot be used: EOF"), "{out}");
+    let (status, out) = check(&["results/one", "--model", "register"]);
+    assert_eq!(status, Some(2), "it is still the same run:\n{out}");
+
+    let (status, out) = check(&["results/one/history.jsonl", "--model", "register"]);
+    assert_eq!(status, Some(0), "{out}");
+    for name in ["linearizable", "zxid order", "real-time order", "final reads"] {
+        assert!(out.contains(name), "{name} needs only the history:\n{out}");
+    }
+    let list = text(&zabchaos(&["list"], folder.path()).stdout);
+    assert!(list.contains(" corrupt "), "{list}");
+    assert!(list.lines().all(|line| line.trim_end() == line), "no trailing blanks:\n{list}");
+    let json = zabchaos(&["list", "--json"], folder.path()).stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json[0]["nodes"], 2, "{json}");
+    assert!(json[0]["bug"].is_null() && json[0]["verdict"].is_null(), "{json}");
+}
+
+const PLAN: &str = r#"{"nodes":2,"workload":"register","nemesis":["kill"],"nemesis_interval_ms":3000,"targets":[],
+"partitions":[],"time_limit_ms":30000,"rate":1000,"concurrency":10,"keys":10,"ops_per_key":200,"op_timeout_ms":5000,
+"seed":7,"tick_ms":200,"init_limit":10,"sync_limit":5,"snap_count":10000,"base_port":null,"bug":null,
+"results":"results"}"#;
+
+const FINAL: &str = r#"{"index":0,"time":1,"process":0,"type":"invoke","f":"cas","key":"r1","value":[null,1],"node":"n1"}
+{"index":1,"time":2,"process":0,"type":"ok","f":"cas","key":"r1","value":[null,1],"node":"n1","zxid":"0x100000001"}
+{"index":2,"time":3,"process":0,"type":"invoke","f":"read","key":"r1","value":null,"node":"n1","final":true}
+{"index":3,"time":4,"process":0,"type":"ok","f":"read","key":"r1","value":1,"node":"n1","zxid":"0x100000001","final":true}
+{"index":4,"time":5,"process":1,"type":"invoke","f":"read","key":"r1","value":null,"node":"n2","final":true}
+{"index":5,"time":6,"process":1,"type":"ok","f":"read","key":"r1","value":1,"node":"n2","zxid":"0x100000001","final":true}
+"#;
 
 #[test]
 fn models_have_names_too() {

@@ -235,7 +235,7 @@ fn a_killed_tool_leaves_nothing_running() {
     let (status, out) = place.run("check results/latest");
     assert_eq!(status, Some(2), "what was recorded is judged, but proves little:\n{out}\n{}", place.stderr());
     let (_, out) = place.run("list");
-    assert!(out.contains(" - "), "a run without an end has no verdict:\n{out}");
+    assert!(out.contains(" unfinished "), "a run without an end has no verdict:\n{out}");
     let schedule = fs::read_to_string(place.latest().join("schedule.json")).unwrap();
     assert!(schedule.contains("\"pause\""), "it can be replayed as far as it came:\n{schedule}");
 }
@@ -248,8 +248,10 @@ fn ctrl_c_heals_judges_and_reports() {
     tool.ctrl_c();
     let output = tool.wait();
     let out = String::from_utf8_lossy(&output.stdout);
-    // So early it may have proven nothing yet.
-    assert!(matches!(output.status.code(), Some(0 | 2)), "{:?}\n{out}\n{}", output.status, place.stderr());
+    assert_eq!(output.status.code(), Some(2), "half a run is no proof:\n{out}\n{}", place.stderr());
+    assert!(out.contains("unknown: interrupted after "), "it says so:\n{out}");
+    let report = fs::read_to_string(place.latest().join("report.txt")).unwrap();
+    assert!(report.contains("unknown: interrupted after "), "{report}");
     assert!(out.contains("linearizable"), "it reports:\n{out}");
     assert!(place.latest().join("results.json").is_file());
     place.nothing_is_left();
@@ -266,7 +268,12 @@ fn a_second_ctrl_c_ends_at_once() {
     let asked = Instant::now();
     let output = tool.wait();
     // The orderly end may have been faster than the second signal.
-    assert!(matches!(output.status.code(), Some(0 | 2 | 255)), "{:?}", output.status);
+    assert!(matches!(output.status.code(), Some(2 | 255)), "{:?}", output.status);
+    if output.status.code() == Some(255) && !place.latest().join("results.json").exists() {
+        let failure = fs::read_to_string(place.latest().join("failure.txt")).unwrap();
+        assert_eq!(failure, "interrupted twice, and so ended at once\n");
+        assert!(place.stderr().ends_with("\nended at once; nothing is left running\n"), "{}", place.stderr());
+    }
     assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
     place.nothing_is_left();
 }
@@ -276,12 +283,39 @@ fn a_taken_port_is_one_sentence() {
     let place = Place::new();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
-    let (status, _) = place.run(&format!("test --nodes 3 --time-limit 1s --base-port {port}"));
+    let (status, out) = place.run(&format!("test --nodes 3 --time-limit 1s --base-port {port}"));
     let err = place.stderr();
-    assert_eq!(status, Some(254), "{err}");
+    assert_eq!((status, out.as_str()), (Some(254), ""), "{err}");
+    let left = fs::read_dir(place.path().join("results")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "neither a folder nor latest");
     let last = err.lines().last().unwrap_or_default();
     assert!(last.starts_with(&format!("error: port {port} (n1's client port) is already taken")), "{err}");
     assert!(place.node_processes().is_empty());
+}
+
+#[test]
+fn a_series_is_one_document_and_ctrl_c_leaves_its_rest_unknown() {
+    let place = Place::new();
+    let (status, out) = place.run("test --nodes 1 --test-count 2 --time-limit 1s --json");
+    let results: serde_json::Value = serde_json::from_str(&out).expect("one JSON document");
+    let verdicts: Vec<&serde_json::Value> =
+        results.as_array().expect("an array").iter().map(|one| &one["verdict"]).collect();
+    assert_eq!(verdicts.len(), 2, "{verdicts:?}");
+    assert!(matches!(status, Some(0 | 2)), "{status:?} {verdicts:?}\n{}", place.stderr());
+    assert!(place.stderr().contains("worst of 2 runs: "), "{}", place.stderr());
+
+    let place = Place::new();
+    let tool = place.start("test --nodes 1 --test-count 5 --time-limit 60s --results runs");
+    let lines = || {
+        fs::read_to_string(place.path().join("runs/latest/history.jsonl")).unwrap_or_default().lines().count()
+    };
+    eventually("the load is on", || lines() > 200);
+    tool.ctrl_c();
+    let output = tool.wait();
+    assert_eq!(output.status.code(), Some(2), "{}", place.stderr());
+    assert!(place.stderr().contains("worst of 1 of 5 runs: unknown"), "{}", place.stderr());
+    let (_, list) = place.run("list --results runs");
+    assert!(list.contains(" interrupted "), "{list}");
 }
 
 #[test]

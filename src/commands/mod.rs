@@ -8,6 +8,6 @@ mod test;
 
 pub(crate) use check::check;
 pub(crate) use list::list;
-pub(crate) use node::{bug_names, node};
+pub(crate) use node::{bug_names, bugs, node};
 pub(crate) use replay::replay;
 pub(crate) use test::test;

@@ -9,6 +9,7 @@ use crate::report::Output;
 use crate::run::{self, Interrupt, Order};
 use anyhow::Context as _;
 use rand::Rng as _;
+use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 /// Runs what was asked for.
@@ -28,29 +29,74 @@ pub(super) fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build().context("failed to start the runtime")
 }
 
-async fn series(first: &Plan, count: u32, how: Output) -> anyhow::Result<Exit> {
+async fn series(first: &Plan, count: u32, output: Output) -> anyhow::Result<Exit> {
     let mut interrupt = Interrupt::listen().context("failed to listen for signals")?;
     if count == 1 {
-        return run::run(Order { plan: first.clone(), schedule: None, output: how }, &mut interrupt).await;
+        let order = Order { plan: first.clone(), schedule: None, output, tells_results: true };
+        return Ok(run::run(order, &mut interrupt).await?.0);
     }
     let mut worst = Exit::Valid;
+    let mut array = (output == Output::Json).then(Array::default);
+    let mut done = 0;
     for number in 0..count {
         let plan = Plan { seed: derived_seed(first.seed, number), ..first.clone() };
         let seed = plan.seed;
-        let ended = run::run(Order { plan, schedule: None, output: how }, &mut interrupt).await;
+        let order = Order { plan, schedule: None, output, tells_results: array.is_none() };
+        let ended = run::run(order, &mut interrupt).await;
+        if let Some(array) = &mut array {
+            match &ended {
+                Ok((_, results)) => array.push(results)?,
+                Err(error) => array.push(&Failure { failure: format!("{error:#}"), seed })?,
+            }
+        }
         let (exit, what) = match ended {
-            Ok(exit) => (exit, exit.word().to_owned()),
+            Ok((exit, _)) => (exit, exit.word().to_owned()),
             Err(error) => (exit_of(&error), format!("failed: {error:#}")),
         };
         worst = worst.worst(exit);
-        output::note(&format!("run {} of {count}: {what} (seed {seed})", number + 1));
+        done += 1;
+        output::note(&format!("run {done} of {count}: {what} (seed {seed})"));
         // What keeps one run from working keeps the next; what the user stopped stays stopped.
         if matches!(exit, Exit::Harness | Exit::Usage) || interrupt.is_asked() {
             break;
         }
     }
-    output::note(&format!("worst of the series: {}", worst.word()));
+    if let Some(array) = array {
+        array.end()?;
+    }
+    if done == count {
+        output::note(&format!("worst of {count} runs: {}", worst.word()));
+    } else {
+        // The runs that were not made prove nothing.
+        worst = worst.worst(Exit::Unknown);
+        output::note(&format!("worst of {done} of {count} runs: {}", worst.word()));
+    }
     Ok(worst)
+}
+
+/// The element of the array for a run that has no results.
+#[derive(Serialize)]
+struct Failure {
+    failure: String,
+    seed: u64,
+}
+
+/// The results of a series as one JSON document, printed as they come.
+#[derive(Default)]
+struct Array {
+    begun: bool,
+}
+
+impl Array {
+    fn push(&mut self, element: &impl Serialize) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(element).context("failed to render the results as JSON")?;
+        let before = if std::mem::replace(&mut self.begun, true) { "," } else { "[" };
+        Ok(output::print(&format!("{before}\n{text}"))?)
+    }
+
+    fn end(self) -> anyhow::Result<()> {
+        Ok(output::print(if self.begun { "\n]\n" } else { "[]\n" })?)
+    }
 }
 
 /// The seed of a run of a series: the first run's is the one given, so that it can be repeated alone.

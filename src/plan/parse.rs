@@ -2,7 +2,7 @@
 //! would do.
 
 use super::names::find;
-use super::{FaultFamily, PartitionShape, Plan, TargetSpec};
+use super::{FaultFamily, PartitionShape, Plan, TargetSpec, join};
 use crate::cli::TestArgs;
 use crate::cluster::NodeId;
 use crate::exit::UsageError;
@@ -28,7 +28,7 @@ pub(crate) struct Request {
     pub(crate) plan: Plan,
     /// How many runs.
     pub(crate) test_count: u32,
-    /// Events as JSON lines instead of the report.
+    /// Results as one JSON document instead of the report.
     pub(crate) json: bool,
 }
 
@@ -49,6 +49,8 @@ pub(crate) fn parse(args: &TestArgs, known: Known<'_>, fresh_seed: u64) -> Resul
             "--partition needs --nemesis partition, which is not among the families asked for".into(),
         ));
     }
+    let targets = args.targets.as_deref().map(|list| targets(list, nodes)).transpose()?.unwrap_or_default();
+    check_targets(&nemesis, &targets, &partitions)?;
     let workload = find("workload", &args.workload, known.workloads)?;
     let bug = args.bug.as_deref().map(|bug| find("bug", bug, known.bugs)).transpose()?;
     let plan = Plan {
@@ -56,7 +58,7 @@ pub(crate) fn parse(args: &TestArgs, known: Known<'_>, fresh_seed: u64) -> Resul
         workload: workload.to_owned(),
         nemesis,
         nemesis_interval_ms: duration_ms("--nemesis-interval", &args.nemesis_interval, 200..=3_600_000)?,
-        targets: args.targets.as_deref().map(|list| targets(list, nodes)).transpose()?.unwrap_or_default(),
+        targets,
         partitions,
         time_limit_ms: duration_ms("--time-limit", &args.time_limit, 100..=86_400_000)?,
         rate: number("--rate", &args.rate, 0..=1_000_000)?,
@@ -109,16 +111,17 @@ fn duration_ms(option: &str, text: &str, bounds: RangeInclusive<u64>) -> Result<
         return Err(wrong("a duration with a unit, such as 500ms, 30s or 2m".into()));
     };
     if !bounds.contains(&ms) {
-        return Err(wrong(format!("from {}ms to {}s", bounds.start(), bounds.end() / 1000)));
+        return Err(wrong(format!("a duration from {}ms to {}s", bounds.start(), bounds.end() / 1000)));
     }
     Ok(ms)
 }
 
-/// Reads "1.5s" exactly, without floating point; `None` when it is no duration or finer than 1 ms.
+/// Reads "1.5s" exactly, without floating point; what is too large for the type is the largest number. `None`
+/// when it is no duration or finer than 1 ms.
 fn parse_duration_ms(text: &str) -> Option<u64> {
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (digits, unit) = text.split_at(unit_at);
-    let unit_ms: u64 = match unit {
+    let unit_ms: u128 = match unit {
         "ms" => 1,
         "s" => 1_000,
         "m" => 60_000,
@@ -129,11 +132,12 @@ fn parse_duration_ms(text: &str) -> Option<u64> {
     if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) || fraction.len() > 6 {
         return None;
     }
-    let scale = 10_u64.pow(u32::try_from(fraction.len()).ok()?);
-    let scaled = whole.parse::<u64>().ok()?.checked_mul(scale)?;
-    let scaled = scaled.checked_add(if fraction.is_empty() { 0 } else { fraction.parse().ok()? })?;
-    let ms = scaled.checked_mul(unit_ms)?;
-    (ms % scale == 0).then_some(ms / scale)
+    let scale = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+    // 64 bits of whole units, 20 of the fraction and 16 of the unit fit into 128.
+    let whole = u128::from(whole.parse::<u64>().unwrap_or(u64::MAX));
+    let fraction: u128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    let ms = (whole * scale + fraction) * unit_ms;
+    ms.is_multiple_of(scale).then(|| u64::try_from(ms / scale).unwrap_or(u64::MAX))
 }
 
 fn concurrency(text: &str, nodes: u16) -> Result<u16, UsageError> {
@@ -183,13 +187,14 @@ fn targets(list: &str, nodes: u16) -> Result<Vec<TargetSpec>, UsageError> {
     let mut targets: Vec<TargetSpec> = Vec::new();
     let mut named: Vec<NodeId> = Vec::new();
     for word in words("--targets", list)? {
-        if let Ok(node) = word.parse::<NodeId>() {
-            if node.number() > nodes {
-                return Err(UsageError(format!(
-                    "--targets names {node}, but with --nodes {nodes} the last node is n{nodes}"
-                )));
-            }
-            named.push(node);
+        let digits = word.strip_prefix('n').unwrap_or_default();
+        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            let node = word.parse::<NodeId>().ok().filter(|node| node.number() <= nodes);
+            named.push(node.ok_or_else(|| {
+                UsageError(format!(
+                    "--targets names {word}, but with --nodes {nodes} the nodes are n1 to n{nodes}"
+                ))
+            })?);
             continue;
         }
         let mut known: Vec<String> = TargetSpec::WORDS.iter().map(ToString::to_string).collect();
@@ -206,6 +211,31 @@ fn targets(list: &str, nodes: u16) -> Result<Vec<TargetSpec>, UsageError> {
         targets.push(TargetSpec::Nodes(named));
     }
     Ok(targets)
+}
+
+/// Refuses targets that no fault would heed.
+fn check_targets(
+    nemesis: &[FaultFamily],
+    targets: &[TargetSpec],
+    shapes: &[PartitionShape],
+) -> Result<(), UsageError> {
+    if targets.is_empty() || nemesis.iter().any(|&family| family != FaultFamily::Partition) {
+        return Ok(());
+    }
+    if !shapes.is_empty() && !shapes.iter().any(|shape| shape.has_target()) {
+        return Err(UsageError(format!(
+            "--targets has no effect on the partitions {}, which know no target: leave it out, \
+             or add another shape or --nemesis pause or kill",
+            join(shapes)
+        )));
+    }
+    match targets.iter().find(|target| matches!(target, TargetSpec::All | TargetSpec::Majority)) {
+        Some(target) => Err(UsageError(format!(
+            "--targets {target} has no effect on partitions, which are drawn around single nodes or a minority: \
+             name another target, or add --nemesis pause or kill"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn shapes(list: &str) -> Result<Vec<PartitionShape>, UsageError> {
@@ -272,7 +302,8 @@ mod tests {
             (".5s", None),
             ("1e3s", None),
             ("1 s", None),
-            ("99999999999999999999s", None),
+            ("99999999999999999999s", Some(u64::MAX)),
+            ("99999999999999999999.5s", Some(u64::MAX)),
         ];
         for (text, ms) in cases {
             assert_eq!(parse_duration_ms(text), ms, "{text}");
@@ -308,7 +339,11 @@ mod tests {
                 "--time-limit 30",
                 "--time-limit is '30', but takes a duration with a unit, such as 500ms, 30s or 2m",
             ),
-            ("--time-limit 10ms", "--time-limit is '10ms', but takes from 100ms to 86400s"),
+            ("--time-limit 10ms", "--time-limit is '10ms', but takes a duration from 100ms to 86400s"),
+            (
+                "--time-limit 99999999999999999999s",
+                "--time-limit is '99999999999999999999s', but takes a duration from 100ms to 86400s",
+            ),
             (
                 "--nemesis kil",
                 "unknown nemesis 'kil': did you mean 'kill'? (known: none, partition, pause, kill)",
@@ -323,7 +358,18 @@ mod tests {
                 "--bug local-snyc",
                 "unknown bug 'local-snyc': did you mean 'local-sync'? (known: elect-any, local-sync)",
             ),
-            ("--nemesis kill --targets n9", "--targets names n9, but with --nodes 5 the last node is n5"),
+            ("--nemesis kill --targets n9", "--targets names n9, but with --nodes 5 the nodes are n1 to n5"),
+            ("--nemesis kill --targets n0", "--targets names n0, but with --nodes 5 the nodes are n1 to n5"),
+            (
+                "--nemesis partition --targets all",
+                "--targets all has no effect on partitions, which are drawn around single nodes or a minority: \
+                 name another target, or add --nemesis pause or kill",
+            ),
+            (
+                "--nemesis partition --targets leader --partition bridge,leader-alone",
+                "--targets has no effect on the partitions bridge,leader-alone, which know no target: leave it out, \
+                 or add another shape or --nemesis pause or kill",
+            ),
             (
                 "--nemesis kill --partition one",
                 "--partition needs --nemesis partition, which is not among the families asked for",
@@ -343,7 +389,7 @@ mod tests {
     fn the_printed_command_asks_for_the_same_plan() {
         let asked = request(
             "--nodes 3 --nemesis pause,partition --targets leader,n1,n2 --partition one-way --time-limit 1.5s \
-             --rate 0 --bug elect-any --seed 5 --base-port 20000",
+             --rate 0 --bug elect-any --seed 5 --base-port 20000 --results elsewhere/runs",
         );
         let plan = asked.unwrap().plan;
         let command = plan.command();

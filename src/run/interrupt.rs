@@ -3,6 +3,8 @@
 
 use crate::exit::Exit;
 use crate::output;
+use crate::store::RunDir;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -10,6 +12,8 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt {
     asked: watch::Receiver<bool>,
+    /// The run that goes on, to be told why it has no results when it is ended at once.
+    run: Arc<Mutex<Option<RunDir>>>,
 }
 
 impl Interrupt {
@@ -21,6 +25,8 @@ impl Interrupt {
         let mut interrupts = signal(SignalKind::interrupt())?;
         let mut terminations = signal(SignalKind::terminate())?;
         let (ask, asked) = watch::channel(false);
+        let run = Arc::new(Mutex::new(None));
+        let current = Arc::clone(&run);
         tokio::spawn(async move {
             loop {
                 tokio::select! {
@@ -28,13 +34,19 @@ impl Interrupt {
                     _ = terminations.recv() => {}
                 }
                 if ask.send_replace(true) {
-                    // No destructor runs: the nodes see that their parent is gone, and end.
+                    end_at_once(&current);
+                    // No destructor runs: the kernel kills the nodes, whose parent is gone.
                     std::process::exit(Exit::Harness.status().into());
                 }
                 output::note("interrupted: healing and checking what was recorded (again: end at once)");
             }
         });
-        Ok(Self { asked })
+        Ok(Self { asked, run })
+    }
+
+    /// Names the run that goes on; `None` between runs.
+    pub(crate) fn goes_on(&self, run: Option<&RunDir>) {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run.cloned();
     }
 
     /// Whether it was asked for.
@@ -48,4 +60,13 @@ impl Interrupt {
             std::future::pending().await
         }
     }
+}
+
+fn end_at_once(run: &Mutex<Option<RunDir>>) {
+    let run = run.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(run) = run.filter(|run| !run.has_results()) {
+        // Nobody is left to be told that this failed too.
+        let _ = run.save_failure("interrupted twice, and so ended at once");
+    }
+    output::note("ended at once; nothing is left running");
 }

@@ -14,6 +14,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
+
+/// The name of the verdict on whether a run was what was asked for, in full.
+pub(crate) const ENDED: &str = "ran to its end";
 
 /// What the checks found.
 #[derive(Debug)]
@@ -100,8 +104,17 @@ pub(super) fn judge(plan: &Plan, history: &Path, recorded: &Recorded) -> anyhow:
     };
     verdicts.push(NamedVerdict::new("fencing", fencing.verdict()));
     verdicts.push(NamedVerdict::new("no node died by itself", no_node_died(&recorded.exits)));
+    verdicts.push(NamedVerdict::new(ENDED, ended(plan, recorded.interrupted_ns)));
     verdicts.push(NamedVerdict::new("not vacuous", vacuity(&exercise)));
     Ok(Judged { ops, verdicts, counterexamples, elections, fencing })
+}
+
+/// Half a run is no proof of the whole.
+fn ended(plan: &Plan, interrupted_ns: Option<u64>) -> Verdict {
+    let Some(after_ns) = interrupted_ns else { return Verdict::Valid };
+    let tenths = after_ns / 100_000_000;
+    let asked = Duration::from_millis(plan.time_limit_ms).as_secs_f64();
+    Verdict::Unknown(format!("interrupted after {}.{} s of {asked} s", tenths / 10, tenths % 10))
 }
 
 fn no_node_died(exits: &[UnexpectedExit]) -> Verdict {
@@ -118,6 +131,16 @@ fn no_node_died(exits: &[UnexpectedExit]) -> Verdict {
 mod tests {
     use super::*;
     use crate::cluster::NodeId;
+
+    #[test]
+    fn half_a_run_proves_nothing_of_the_whole() {
+        let plan = Plan { time_limit_ms: 20_000, ..crate::plan::tests::plan() };
+        assert_eq!(ended(&plan, None), Verdict::Valid);
+        assert_eq!(
+            ended(&plan, Some(7_049_000_000)),
+            Verdict::Unknown("interrupted after 7.0 s of 20 s".into())
+        );
+    }
 
     #[test]
     fn a_node_that_dies_by_itself_is_a_broken_promise() {

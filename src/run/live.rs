@@ -5,6 +5,7 @@ use super::interrupt::Interrupt;
 use crate::clock::RunClock;
 use crate::cluster::{Cluster, UnexpectedExit};
 use crate::election::{LeaderView, LeaderWatch, NodeTrace};
+use crate::exit::{Exit, UsageError, exit_of};
 use crate::interpreter::{self, LiveCounters, Load, LoadSummary, Phase};
 use crate::nemesis::{self, FaultRecord, NemesisContext, PlannedFault};
 use crate::plan::Plan;
@@ -37,8 +38,8 @@ pub(super) struct Recorded {
     pub(super) exits: Vec<UnexpectedExit>,
     /// What each node wrote about itself.
     pub(super) traces: Vec<NodeTrace>,
-    /// The user asked for an early end.
-    pub(super) interrupted: bool,
+    /// How long the load had gone on when the user asked for an early end, ns; `None` when it came to its end.
+    pub(super) interrupted_ns: Option<u64>,
 }
 
 /// Takes what a run has to say.
@@ -56,8 +57,13 @@ pub(super) async fn live(
     interrupt: &mut Interrupt,
     tell: &mut Tell<'_>,
 ) -> anyhow::Result<Recorded> {
+    let started = Cluster::start(plan, dir.path(), clock);
+    // What cannot be leaves no trace: neither a folder nor the promise of one.
+    if !started.as_ref().is_err_and(|error| exit_of(error) == Exit::Usage) {
+        tell(RunEvent::Started { plan: Box::new(plan.clone()), folder: dir.path().to_owned() });
+    }
+    let (cluster, network) = started?;
     tell(RunEvent::Stage(Stage::Starting));
-    let (cluster, network) = Cluster::start(plan, dir.path(), clock)?;
     let paths = cluster.nodes().into_iter().map(|node| (node, cluster.trace_path(node))).collect();
     let (leader, watch) = LeaderWatch::spawn(paths, clock).context("failed to follow the nodes' traces")?;
     let mut stage = Live { plan, dir, clock, cluster: &cluster, leader, counters: Arc::default(), tell };
@@ -129,9 +135,10 @@ impl Live<'_, '_> {
         interrupt: &mut Interrupt,
     ) -> anyhow::Result<Recorded> {
         tokio::select! {
-            served = self.cluster.wait_serving(self.serving_limit()) => served?,
+            served = self.cluster.wait_serving(self.serving_limit()) => served.map_err(|error| self.unserved(error))?,
             () = interrupt.asked() => bail!("interrupted before every node served"),
         }
+        self.dir.make_latest()?;
         let served_ns = self.clock.now_ns();
         (self.tell)(RunEvent::Stage(Stage::Serving { after_ns: served_ns }));
 
@@ -159,8 +166,8 @@ impl Live<'_, '_> {
         let time_limit = Duration::from_millis(self.plan.time_limit_ms);
         let over = async {
             tokio::select! {
-                () = sleep(time_limit) => Ok(()),
-                () = interrupt.asked() => Ok(()),
+                () = sleep(time_limit) => Ok(false),
+                () = interrupt.asked() => Ok(true),
                 ended = &mut load.0 => {
                     // It ends by itself only when it cannot go on.
                     ended.context("the load panicked")?.context("the load failed")?;
@@ -168,7 +175,7 @@ impl Live<'_, '_> {
                 }
             }
         };
-        self.with_status(&mut current, over).await?;
+        let interrupted = self.with_status(&mut current, over).await?;
         let ended_ns = self.clock.now_ns();
 
         (self.tell)(RunEvent::Stage(Stage::Healing));
@@ -184,7 +191,6 @@ impl Live<'_, '_> {
             )));
         }
 
-        let interrupted = interrupt.is_asked();
         (self.tell)(RunEvent::Stage(Stage::FinalReads));
         phase.send_replace(Phase::FinalReads);
         let summary = self.with_status(&mut current, &mut load.0).await;
@@ -202,8 +208,24 @@ impl Live<'_, '_> {
             faults,
             exits: self.cluster.unexpected_exits(),
             traces: Vec::new(),
-            interrupted,
+            interrupted_ns: interrupted.then(|| ended_ns.saturating_sub(began_ns)),
         })
+    }
+
+    /// Why the nodes do not serve. Another program may have been faster at the ports that were asked for.
+    fn unserved(&self, error: anyhow::Error) -> anyhow::Error {
+        // The nodes' configurations are ours: what they can refuse in them is only a port.
+        let port_taken = format!("exit status {}", Exit::Usage.status());
+        let exits = self.cluster.unexpected_exits();
+        match (self.plan.base_port, exits.iter().find(|exit| exit.how == port_taken)) {
+            (Some(base), Some(exit)) => UsageError(format!(
+                "another program took a port of {} meanwhile; choose another --base-port than {base}, \
+                 or leave it out and free ports are found",
+                exit.node
+            ))
+            .into(),
+            (Some(_) | None, _) => error,
+        }
     }
 
     fn spawn_load(

@@ -10,13 +10,10 @@ pub(crate) use run_dir::RunDir;
 use crate::exit::UsageError;
 use crate::plan::Plan;
 use anyhow::Context as _;
-use serde::Deserialize;
+use checker::Verdict;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// The link to the newest run.
-const LATEST: &str = "latest";
 
 /// The folder that holds the runs.
 #[derive(Debug, Clone)]
@@ -31,14 +28,26 @@ pub(crate) struct StoredRun {
     pub(crate) dir: RunDir,
     /// What was asked; `None` when the file makes no sense any more.
     pub(crate) plan: Option<Plan>,
-    /// "valid", "unknown" or "invalid"; `None` when the run did not come to its end.
-    pub(crate) verdict: Option<String>,
+    /// What became of it.
+    pub(crate) outcome: Outcome,
 }
 
-/// The part of `results.json` that a list needs.
-#[derive(Deserialize)]
-struct Outcome {
-    verdict: checker::Verdict,
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It has results: the worst verdict, and every verdict by name.
+    Judged {
+        /// The worst.
+        verdict: Verdict,
+        /// All of them.
+        verdicts: Vec<(String, Verdict)>,
+    },
+    /// The tool could not do its work, or was ended at once; for this reason.
+    Failed(String),
+    /// Neither results nor a reason: the tool was killed, or the run still goes on.
+    Unfinished,
+    /// The results make no sense; why.
+    Corrupt(String),
 }
 
 impl Store {
@@ -47,7 +56,7 @@ impl Store {
         Self { results: results.to_owned() }
     }
 
-    /// Makes a new run's folder, stores the plan in it and points `latest` at it.
+    /// Makes a new run's folder and stores the plan in it. `latest` follows when the run has begun.
     ///
     /// The name is the UTC time and what is tested; runs that begin in the same second get a number.
     pub(crate) fn create_run(&self, plan: &Plan) -> anyhow::Result<RunDir> {
@@ -57,9 +66,6 @@ impl Store {
         let results = self.results.canonicalize().with_context(context)?;
         let dir = RunDir::at(make_new(&results, &run_name(&timestamp::now(), plan))?);
         dir.save_plan(plan)?;
-        let latest = results.join(LATEST);
-        atomic::link(&latest, Path::new(&dir.name()))
-            .with_context(|| format!("failed to point {} at the run", latest.display()))?;
         Ok(dir)
     }
 
@@ -68,8 +74,14 @@ impl Store {
     /// # Errors
     /// A [`UsageError`] when there is no such folder.
     pub(crate) fn list(&self) -> Result<Vec<StoredRun>, UsageError> {
-        let entries = fs::read_dir(&self.results)
-            .map_err(|error| UsageError(format!("no results at '{}': {error}", self.results.display())))?;
+        let place = self.results.display();
+        let entries = fs::read_dir(&self.results).map_err(|error| {
+            UsageError(if error.kind() == ErrorKind::NotFound {
+                format!("no results at '{place}': run 'zabchaos test' first")
+            } else {
+                format!("'{place}' cannot be listed: {error}")
+            })
+        })?;
         let mut runs: Vec<StoredRun> = entries
             .filter_map(Result::ok)
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
@@ -83,11 +95,12 @@ impl Store {
 
 impl StoredRun {
     fn read(dir: RunDir) -> Self {
-        let outcome = fs::read(dir.path().join(run_dir::RESULTS))
-            .ok()
-            .and_then(|text| serde_json::from_slice::<Outcome>(&text).ok());
-        let plan = dir.load_plan().ok();
-        Self { dir, plan, verdict: outcome.map(|outcome| outcome.verdict.name().to_owned()) }
+        let (plan, outcome) = (dir.load_plan(), dir.outcome());
+        let outcome = match &plan {
+            Ok(_) => outcome,
+            Err(error) => Outcome::Corrupt(error.to_string()),
+        };
+        Self { plan: plan.ok(), outcome, dir }
     }
 }
 
@@ -134,15 +147,24 @@ mod tests {
         let plan = plan();
         let run = store.create_run(&plan).unwrap();
         run.save_schedule(&[]).unwrap();
+        run.make_latest().unwrap();
         let latest = RunDir::open(&dir.path().join("deep/results/latest")).unwrap();
         assert_eq!(latest.name(), run.name());
         assert_eq!(latest.load_plan().unwrap(), plan);
         assert_eq!(latest.load_schedule().unwrap(), []);
-        assert_eq!(store.list().unwrap()[0].verdict, None, "without results the run did not end");
-        run.save_results(&serde_json::json!({"verdict": {"verdict": "unknown", "reason": "idle"}})).unwrap();
+        assert_eq!(store.list().unwrap()[0].outcome, Outcome::Unfinished);
+        run.save_failure("no disk").unwrap();
+        assert_eq!(store.list().unwrap()[0].outcome, Outcome::Failed("no disk".into()));
+        run.save_results(&serde_json::json!({"verdict": {"verdict": "unknown"}})).unwrap();
+        assert!(matches!(run.outcome(), Outcome::Corrupt(_)), "{:?}", run.outcome());
+        let idle = serde_json::json!({"verdict": "unknown", "reason": "idle"});
+        run.save_results(&serde_json::json!({"verdict": idle, "verdicts": []})).unwrap();
         let listed = store.list().unwrap();
         assert_eq!(listed.len(), 1, "the link is no run");
-        assert_eq!(listed[0].verdict.as_deref(), Some("unknown"));
+        let verdict = Verdict::Unknown("idle".into());
+        assert_eq!(listed[0].outcome, Outcome::Judged { verdict, verdicts: Vec::new() });
+        run.discard().unwrap();
+        assert_eq!(store.list().unwrap().len(), 0);
     }
 
     #[test]

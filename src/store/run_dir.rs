@@ -1,6 +1,6 @@
 //! One run's folder: which file is where, and reading it again.
 
-use super::atomic;
+use super::{Outcome, atomic};
 use crate::exit::UsageError;
 use crate::nemesis::PlannedFault;
 use crate::plan::Plan;
@@ -18,7 +18,11 @@ const SCHEDULE: &str = "schedule.json";
 /// The operations, streamed.
 const HISTORY: &str = "history.jsonl";
 /// The verdicts and everything in the report.
-pub(super) const RESULTS: &str = "results.json";
+const RESULTS: &str = "results.json";
+/// Why there are no results.
+const FAILURE: &str = "failure.txt";
+/// The link to the newest run, beside the runs.
+const LATEST: &str = "latest";
 
 /// A run's folder, which exists.
 #[derive(Debug, Clone)]
@@ -68,6 +72,28 @@ impl RunDir {
         self.path.join(HISTORY)
     }
 
+    /// Points `latest` at this run.
+    pub(crate) fn make_latest(&self) -> anyhow::Result<()> {
+        let latest = self.path.with_file_name(LATEST);
+        atomic::link(&latest, Path::new(&self.name()))
+            .with_context(|| format!("failed to point {} at the run", latest.display()))
+    }
+
+    /// Removes the folder of a run that never began.
+    pub(crate) fn discard(&self) -> anyhow::Result<()> {
+        fs::remove_dir_all(&self.path).with_context(|| format!("failed to remove {}", self.path.display()))
+    }
+
+    /// Whether there are results.
+    pub(crate) fn has_results(&self) -> bool {
+        self.path.join(RESULTS).exists()
+    }
+
+    /// Stores why there are no results.
+    pub(crate) fn save_failure(&self, reason: &str) -> anyhow::Result<()> {
+        self.save(FAILURE, format!("{reason}\n").as_bytes())
+    }
+
     /// Stores the plan.
     pub(crate) fn save_plan(&self, plan: &Plan) -> anyhow::Result<()> {
         self.save_json(PLAN, plan)
@@ -108,16 +134,17 @@ impl RunDir {
     /// The stored faults.
     ///
     /// # Errors
-    /// A [`UsageError`] when the file is not there (the tool was killed during the run) or makes no
-    /// sense.
+    /// A [`UsageError`] when the file makes no sense.
     pub(crate) fn load_schedule(&self) -> Result<Vec<PlannedFault>, UsageError> {
-        self.load(SCHEDULE)
+        // It is stored with the first fault that is drawn.
+        if self.path.join(SCHEDULE).exists() { self.load(SCHEDULE) } else { Ok(Vec::new()) }
     }
 
-    /// The verdicts in `results.json` by name; `None` when the run did not come to its end.
-    pub(crate) fn load_verdicts(&self) -> Option<Vec<(String, Verdict)>> {
+    /// What became of the run.
+    pub(crate) fn outcome(&self) -> Outcome {
         #[derive(Deserialize)]
         struct Results {
+            verdict: Verdict,
             verdicts: Vec<Named>,
         }
         #[derive(Deserialize)]
@@ -126,8 +153,17 @@ impl RunDir {
             #[serde(flatten)]
             verdict: Verdict,
         }
-        let results: Results = self.load(RESULTS).ok()?;
-        Some(results.verdicts.into_iter().map(|one| (one.name, one.verdict)).collect())
+        if !self.has_results() {
+            let reason = fs::read_to_string(self.path.join(FAILURE));
+            return reason.map_or(Outcome::Unfinished, |reason| Outcome::Failed(reason.trim().to_owned()));
+        }
+        match self.load::<Results>(RESULTS) {
+            Err(error) => Outcome::Corrupt(error.to_string()),
+            Ok(Results { verdict, verdicts }) => Outcome::Judged {
+                verdict,
+                verdicts: verdicts.into_iter().map(|one| (one.name, one.verdict)).collect(),
+            },
+        }
     }
 
     fn load<T: DeserializeOwned>(&self, name: &str) -> Result<T, UsageError> {

@@ -15,6 +15,12 @@ pub(crate) fn final_reads(ops: &[Op], nodes: &[String]) -> Verdict {
     disagreement(ops, &answered).map_or_else(|| complete(&finals, &answered, nodes), Verdict::Invalid)
 }
 
+/// Whether the final reads that were answered agree, of whichever nodes; `None` when there are none.
+pub(crate) fn final_reads_agree(ops: &[Op]) -> Option<Verdict> {
+    let answered: Vec<&Op> = ops.iter().filter(|op| op.final_read && op.op_type == OpType::Ok).collect();
+    (!answered.is_empty()).then(|| disagreement(ops, &answered).map_or(Verdict::Valid, Verdict::Invalid))
+}
+
 fn complete(finals: &[&Op], answered: &[&Op], nodes: &[String]) -> Verdict {
     let place = |op: &Op| (op.node.clone().unwrap_or_default(), op.key.clone().unwrap_or_default());
     let keys: BTreeSet<String> = finals.iter().map(|op| place(op).1).collect();
@@ -123,6 +129,16 @@ mod tests {
         );
         let again = [read("n1", "a", Some(1)), read("n2", "a", None), read("n2", "a", Some(1))];
         assert_eq!(judge(&again, &[]), Verdict::Valid, "a second try counts");
+    }
+
+    #[test]
+    fn a_history_alone_tells_whether_they_agree() {
+        let ops = |reads: &[[Op; 2]]| reads.iter().flatten().cloned().collect::<Vec<Op>>();
+        assert_eq!(final_reads_agree(&ops(&[read("n1", "a", None)])), None);
+        let agree = [read("n1", "a", Some(1)), read("n2", "a", Some(1))];
+        assert_eq!(final_reads_agree(&ops(&agree)), Some(Verdict::Valid));
+        let differ = [read("n1", "a", Some(1)), read("n2", "a", Some(2))];
+        assert!(final_reads_agree(&ops(&differ)).unwrap().is_invalid());
     }
 
     #[test]

@@ -6,6 +6,6 @@ mod finals;
 mod order;
 mod vacuity;
 
-pub(crate) use finals::final_reads;
+pub(crate) use finals::{final_reads, final_reads_agree};
 pub(crate) use order::real_time_order;
 pub(crate) use vacuity::{Exercise, vacuity};

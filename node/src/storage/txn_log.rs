@@ -78,12 +78,7 @@ pub(super) struct Record {
 pub(super) fn read(file: &NumberedFile) -> Result<LogFile, StorageError> {
     let path = &file.path;
     let bytes = fs::read(path).context("read", path)?;
-    let mut log = LogFile {
-        path: path.clone(),
-        records: Vec::new(),
-        end: 0,
-        bad_checksum: false,
-    };
+    let mut log = LogFile { path: path.clone(), records: Vec::new(), end: 0, bad_checksum: false };
     let stop = if bytes.starts_with(&HEADER) {
         log.end = HEADER.len() as u64;
         read_records(path, &bytes, &mut log)?

@@ -69,6 +69,10 @@ pub(crate) struct World {
     next_client: u64,
     /// The last xid a client used; a test may set it back, as a client does that counts per connection.
     pub(crate) next_xid: i32,
+    /// How many committed transactions a leader keeps for DIFF, of servers that start from now on.
+    pub(crate) commit_log_count: usize,
+    /// After how many transactions a snapshot is taken, of servers that start from now on.
+    pub(crate) snap_count: usize,
     requests: BTreeMap<(ClientId, i32), Request>,
     /// Every trace so far: server, transition.
     pub(crate) traces: Vec<(i64, Trace)>,
@@ -100,6 +104,8 @@ impl World {
             next_inbound: 0,
             next_client: 0,
             next_xid: 0,
+            commit_log_count: 8,
+            snap_count: 1_000,
             requests: BTreeMap::new(),
             traces: Vec::new(),
             deliveries: Vec::new(),
@@ -139,8 +145,8 @@ impl World {
             ensemble: Ensemble::new(voters),
             timing: Timing::new(TICK_MS, 10, 5),
             config_text: "version=0".to_owned(),
-            commit_log_count: 8,
-            snap_count: 1_000,
+            commit_log_count: self.commit_log_count,
+            snap_count: self.snap_count,
             bug: host.bug,
         };
         let recovered = host.disk.recovered(host.bug);
@@ -162,6 +168,14 @@ impl World {
             self.hang_up(end);
         }
         self.flights.retain(|flight| flight.to() != id);
+    }
+
+    /// Ends a server whose disk finished up to `points` more without saying so.
+    pub(crate) fn crash_late(&mut self, id: i64, points: u64) {
+        for _ in 0..points {
+            self.host(id).disk.work_once();
+        }
+        self.crash(id);
     }
 
     pub(crate) fn pause(&mut self, id: i64) {
@@ -358,6 +372,21 @@ impl World {
         self.deliver_one()
     }
 
+    /// Delivers the first message of a pair of servers, which `draw` picks out of as many messages as
+    /// can be delivered; false when there is none.
+    pub(crate) fn deliver_drawn(&mut self, draw: impl FnOnce(u64) -> u64) -> bool {
+        let open: Vec<(i64, i64)> =
+            self.flights.iter().map(Flight::route).filter(|route| !self.cut.contains(route)).collect();
+        if open.is_empty() {
+            return false;
+        }
+        let route = open[usize::try_from(draw(open.len() as u64)).unwrap()];
+        let first = self.flights.iter().position(|flight| flight.route() == route).expect("it is open");
+        let flight = self.flights.remove(first).expect("it is there");
+        self.flights.push_front(flight);
+        self.deliver_one()
+    }
+
     fn deliver_one(&mut self) -> bool {
         // Order is kept per pair of servers; a cut holds a pair's messages and lets others pass.
         let Some(at) = self.flights.iter().position(|flight| !self.cut.contains(&flight.route())) else {
@@ -468,6 +497,13 @@ impl World {
         }
     }
 
+    /// Forgets traces and deliveries, which a long random run would only pile up.
+    pub(crate) fn forget_journal(&mut self) {
+        self.traces.clear();
+        self.deliveries.clear();
+        self.journal.clear();
+    }
+
     /// Hands a server a message out of thin air, as a broken peer would send it.
     pub(crate) fn inject(&mut self, id: i64, event: Event) {
         self.give(id, event);
@@ -511,6 +547,11 @@ impl World {
     pub(crate) fn connect_response(&mut self, client: Client) -> Option<ConnectResponse> {
         let frame = self.host(client.at).replies.get_mut(&client.id)?.pop_front()?;
         Some(ConnectResponse::from_slice(&frame).unwrap())
+    }
+
+    /// Tells the server that a client's connection broke.
+    pub(crate) fn client_gone(&mut self, client: Client) {
+        self.give(client.at, Event::ClientGone { client: client.id });
     }
 
     /// Sends a request and waits for nothing.
