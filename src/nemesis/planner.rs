@@ -255,7 +255,7 @@ impl Planner {
             .filter(|&(shape, _)| partitions::check(shape, count).is_ok())
             .filter(|&(shape, _)| view.leader.is_some() || shape != PartitionShape::LeaderAlone)
             // A target that was asked for is what the shapes without one would ignore.
-            .filter(|&(shape, _)| self.targets.is_empty() || is_anchored(shape))
+            .filter(|&(shape, _)| self.targets.is_empty() || shape.has_target())
             .collect();
         // A cluster of one has no links to cut; check_plan refuses it before.
         possible.choose_weighted(rng, |&(_, weight)| weight).map_or(PartitionShape::One, |&(shape, _)| shape)
@@ -306,17 +306,6 @@ fn include_leader(nodes: &mut [NodeId], view: &View, rng: &mut ChaCha8Rng) {
 
 fn needs_leader(target: &TargetSpec) -> bool {
     matches!(target, TargetSpec::Leader | TargetSpec::Followers)
-}
-
-/// Whether a shape is drawn around a target.
-fn is_anchored(shape: PartitionShape) -> bool {
-    match shape {
-        PartitionShape::One
-        | PartitionShape::Halves
-        | PartitionShape::MajorityMinority
-        | PartitionShape::OneWay => true,
-        PartitionShape::LeaderAlone | PartitionShape::MajoritiesRing | PartitionShape::Bridge => false,
-    }
 }
 
 /// A number between the two, ends included.

@@ -6,7 +6,7 @@ use crate::cluster::UnexpectedExit;
 use crate::election::{ElectionsFile, FencingReport, Observation, PhaseHistogram, PhaseSummary};
 use crate::nemesis::{FaultOutcome, FaultRecord};
 use crate::output::Style;
-use crate::plan::Plan;
+use crate::plan::{Plan, shell_quoted};
 use anyhow::Context as _;
 use checker::history::Op;
 use checker::{Counterexample, Verdict};
@@ -128,7 +128,7 @@ pub(crate) fn build(input: Input<'_>) -> Results {
         plan: input.plan.clone(),
         folder: input.folder.to_owned(),
         repeat: input.plan.command(),
-        replay: format!("zabchaos replay {}", input.folder.display()),
+        replay: format!("zabchaos replay {}", shell_quoted(&input.folder.display().to_string())),
         timings: input.timings,
         operations: operations.stats,
         final_reads: operations.final_reads,
