@@ -223,6 +223,7 @@ impl Driver {
             Effect::InstallSnapshot(snapshot) => {
                 self.disk.push(Job::Alone(Alone::InstallSnapshot(snapshot)));
             }
+            Effect::Deliver(_) => {}
             Effect::Reply { client, frame } => self.clients.reply(client, &frame, now.mono_ms),
             Effect::CloseClient { client } => self.clients.close(client),
             Effect::Trace(trace) => self.tracer.trace(&trace).map_err(NodeError::Trace)?,

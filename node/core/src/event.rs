@@ -24,7 +24,7 @@ use zab_wire::quorum::QuorumMessage;
 use zab_wire::{ServerId, Zxid};
 
 /// What the clocks say when an event happens. The core has no clock of its own.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Now {
     /// Monotonic ms since an arbitrary start; drives every timeout.
     pub mono_ms: u64,
@@ -68,7 +68,7 @@ pub struct Snapshot {
 }
 
 /// What a server finds on its disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Recovered {
     /// The highest epoch promised to any leader.
     pub accepted_epoch: u32,
@@ -81,7 +81,7 @@ pub struct Recovered {
 }
 
 /// Something happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The server starts with what its disk holds. First event, exactly once.
     Start(Recovered),
@@ -155,7 +155,7 @@ pub enum Event {
 }
 
 /// Something is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Send a vote to another server's election port: newest wins, nothing queues behind a dead link.
     Notify {
@@ -204,6 +204,9 @@ pub enum Effect {
         /// The token to report.
         token: SyncToken,
     },
+    /// A transaction was applied to the tree: ZAB's *deliver*. Nothing is to be done; whoever watches the
+    /// protocol from outside (a simulated world, a property) needs to know.
+    Deliver(LogEntry),
     /// Send a frame to a client (the driver adds the length).
     Reply {
         /// To whom.

@@ -25,4 +25,4 @@ pub use bug::Bug;
 pub use config::{Config, Ensemble, Timing};
 pub use event::{ClientId, ConnId, Effect, Event, LogEntry, Now, Recovered, Snapshot, SyncToken};
 pub use server::{Server, Status};
-pub use trace::{SyncMode, Trace, TraceValue};
+pub use trace::{SyncMode, SyncReason, Trace, TraceValue};

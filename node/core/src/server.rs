@@ -135,7 +135,44 @@ impl Server {
         status
     }
 
-    fn peer_state(&self) -> PeerState {
+    /// The last zxid applied to the tree.
+    #[must_use]
+    pub fn applied(&self) -> Zxid {
+        self.state.log.applied()
+    }
+
+    /// The last zxid of the log, applied or not, durable or not.
+    #[must_use]
+    pub fn logged(&self) -> Zxid {
+        self.state.log.last()
+    }
+
+    /// A number that stands for everything in the tree: equal trees have equal digests, and trees that
+    /// differ do so with a chance of 1 in 2^64 only (ZooKeeper's `DigestCalculator`, with another hash).
+    #[must_use]
+    pub fn tree_digest(&self) -> u64 {
+        self.state.tree.digest()
+    }
+
+    /// acceptedEpoch and currentEpoch, as they are or soon will be on disk.
+    #[must_use]
+    pub fn epochs(&self) -> (u32, u32) {
+        (self.state.accepted_epoch, self.state.current_epoch)
+    }
+
+    /// The epoch this server leads or follows, once it is known.
+    #[must_use]
+    pub fn epoch(&self) -> Option<u32> {
+        match &self.role {
+            Role::Down | Role::Looking(_) => None,
+            Role::Following(follower) => follower.epoch(),
+            Role::Leading(leader) => leader.epoch(),
+        }
+    }
+
+    /// Its state, as in its votes.
+    #[must_use]
+    pub fn peer_state(&self) -> PeerState {
         match &self.role {
             Role::Down | Role::Looking(_) => PeerState::Looking,
             Role::Following(_) => PeerState::Following,
@@ -143,7 +180,9 @@ impl Server {
         }
     }
 
-    fn serving(&self) -> bool {
+    /// Whether it serves clients: an established leader, or a learner that is up to date with one.
+    #[must_use]
+    pub fn serving(&self) -> bool {
         match &self.role {
             Role::Down | Role::Looking(_) => false,
             Role::Following(follower) => follower.serving(),

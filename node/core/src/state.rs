@@ -188,6 +188,7 @@ impl State {
                 return None;
             }
         };
+        out.effects.push(Effect::Deliver(entry.clone()));
         let outcome = self.tree.apply(&header, &txn);
         self.log.mark_applied();
         self.since_snapshot += 1;

@@ -28,6 +28,62 @@ impl SyncMode {
     }
 }
 
+/// Why a leader chose a [`SyncMode`]: every branch of the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SyncReason {
+    /// DIFF with nothing in it.
+    NothingMissing,
+    /// DIFF with the rest of the log.
+    Prefix,
+    /// DIFF, because nothing of its last epoch ever reached it.
+    NothingOfItsEpoch,
+    /// TRUNC, then the rest.
+    Tail,
+    /// SNAP, because the leader's memory begins later.
+    Forgotten,
+    /// SNAP, because the leader knows nothing of the learner's last epoch.
+    UnknownEpoch,
+    /// SNAP, because the learner cannot use anything less.
+    AskedFor,
+}
+
+impl SyncReason {
+    /// Every branch.
+    pub const ALL: [Self; 7] = [
+        Self::NothingMissing,
+        Self::Prefix,
+        Self::NothingOfItsEpoch,
+        Self::Tail,
+        Self::Forgotten,
+        Self::UnknownEpoch,
+        Self::AskedFor,
+    ];
+
+    /// The mode it leads to.
+    #[must_use]
+    pub const fn mode(self) -> SyncMode {
+        match self {
+            Self::NothingMissing | Self::Prefix | Self::NothingOfItsEpoch => SyncMode::Diff,
+            Self::Tail => SyncMode::Trunc,
+            Self::Forgotten | Self::UnknownEpoch | Self::AskedFor => SyncMode::Snap,
+        }
+    }
+
+    /// The reason in words.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::NothingMissing => "nothing is missing",
+            Self::Prefix => "its log is a prefix of ours",
+            Self::NothingOfItsEpoch => "it has no transaction of its last epoch",
+            Self::Tail => "its log has a tail that ours has not",
+            Self::Forgotten => "it is behind what is in memory",
+            Self::UnknownEpoch => "it has an epoch that ours has not",
+            Self::AskedFor => "it asks for the whole tree",
+        }
+    }
+}
+
 /// A transition, with the numbers that explain it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Trace {
@@ -75,14 +131,12 @@ pub enum Trace {
     SyncStarted {
         /// Whom.
         learner: ServerId,
-        /// How.
-        mode: SyncMode,
+        /// How, and why so.
+        reason: SyncReason,
         /// The learner's last zxid.
         from: Zxid,
         /// The leader's last committed zxid.
         to: Zxid,
-        /// Why this mode.
-        reason: &'static str,
     },
     /// A learner was told how it is synchronized.
     SyncReceived {
@@ -213,12 +267,12 @@ impl Trace {
             Self::EpochAccepted { epoch: e, leader } | Self::Serving { epoch: e, leader } => {
                 vec![("epoch", epoch(e)), ("leader", id(leader))]
             }
-            Self::SyncStarted { learner, mode, from, to, reason } => vec![
+            Self::SyncStarted { learner, reason, from, to } => vec![
                 ("learner", id(learner)),
-                ("mode", text(mode.name())),
+                ("mode", text(reason.mode().name())),
                 ("from", zxid(from)),
                 ("to", zxid(to)),
-                ("reason", text(reason)),
+                ("reason", text(reason.sentence())),
             ],
             Self::SyncReceived { mode, zxid: at } => vec![("mode", text(mode.name())), ("zxid", zxid(at))],
             Self::Established { epoch: e, history } => vec![("epoch", epoch(e)), ("history", zxid(history))],

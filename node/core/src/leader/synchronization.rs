@@ -6,19 +6,18 @@ use crate::event::ConnId;
 use crate::log::{Log, Place};
 use crate::out::{Flow, Out, STAY};
 use crate::state::State;
-use crate::trace::{SyncMode, Trace};
+use crate::trace::{SyncMode, SyncReason, Trace};
 use zab_wire::Zxid;
 use zab_wire::quorum::QuorumMessage;
 
 /// How a learner is brought up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SyncPlan {
-    mode: SyncMode,
+    reason: SyncReason,
     /// The zxid that DIFF, TRUNC or SNAP carries.
     zxid: Zxid,
     /// Transactions after this one are sent.
     after: Zxid,
-    reason: &'static str,
 }
 
 /// Chooses how to bring a learner whose log ends with `theirs` to a history whose committed part ends
@@ -29,21 +28,20 @@ struct SyncPlan {
 /// transactions of the learner's last epoch, the last of them is in the learner's log too, and cutting
 /// there is enough. Only an epoch of which nothing is known here needs the whole tree.
 fn plan(log: &Log, theirs: Zxid, whole_tree: bool, end: Zxid, applied: Zxid) -> SyncPlan {
-    let diff = |reason| SyncPlan { mode: SyncMode::Diff, zxid: end, after: theirs, reason };
-    let snap = |reason| SyncPlan { mode: SyncMode::Snap, zxid: applied, after: applied, reason };
-    let trunc = |to, reason| SyncPlan { mode: SyncMode::Trunc, zxid: to, after: to, reason };
+    let diff = |reason| SyncPlan { reason, zxid: end, after: theirs };
+    let snap = |reason| SyncPlan { reason, zxid: applied, after: applied };
     match log.place(theirs) {
-        _ if whole_tree => snap("it asks for the whole tree"),
-        Place::Forgotten => snap("it is behind what is in memory"),
-        Place::Before(_) if theirs == end => diff("nothing is missing"),
-        Place::Before(_) => diff("its log is a prefix of ours"),
-        Place::Missing(_) if theirs.counter == 0 => diff("it has no transaction of its last epoch"),
+        _ if whole_tree => snap(SyncReason::AskedFor),
+        Place::Forgotten => snap(SyncReason::Forgotten),
+        Place::Before(_) if theirs == end => diff(SyncReason::NothingMissing),
+        Place::Before(_) => diff(SyncReason::Prefix),
+        Place::Missing(_) if theirs.counter == 0 => diff(SyncReason::NothingOfItsEpoch),
         Place::Missing(at) => {
             let known = log.zxid_before(at);
             if known.epoch == theirs.epoch {
-                trunc(known, "its log has a tail that ours has not")
+                SyncPlan { reason: SyncReason::Tail, zxid: known, after: known }
             } else {
-                snap("it has an epoch that ours has not")
+                snap(SyncReason::UnknownEpoch)
             }
         }
     }
@@ -64,16 +62,10 @@ impl Leader {
         let applied = state.log.applied();
         let end = if self.phase == Phase::Established { applied } else { state.log.last() };
         let plan = plan(&state.log, last_zxid, whole_tree, end, applied);
-        out.trace(Trace::SyncStarted {
-            learner: *server,
-            mode: plan.mode,
-            from: last_zxid,
-            to: end,
-            reason: plan.reason,
-        });
+        out.trace(Trace::SyncStarted { learner: *server, reason: plan.reason, from: last_zxid, to: end });
         out.send(
             conn,
-            match plan.mode {
+            match plan.reason.mode() {
                 SyncMode::Diff => QuorumMessage::Diff { zxid: plan.zxid },
                 SyncMode::Trunc => QuorumMessage::Trunc { zxid: plan.zxid },
                 SyncMode::Snap => QuorumMessage::Snap { zxid: plan.zxid, tree: state.tree.to_snapshot() },
@@ -176,8 +168,8 @@ mod tests {
     }
 
     fn planned(theirs: Zxid) -> (SyncMode, Zxid, Zxid) {
-        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), theirs, false, z(3, 2), z(3, 2));
-        (mode, zxid, after)
+        let SyncPlan { reason, zxid, after } = plan(&log(), theirs, false, z(3, 2), z(3, 2));
+        (reason.mode(), zxid, after)
     }
 
     #[test]
@@ -210,23 +202,26 @@ mod tests {
     #[test]
     fn an_empty_learner_of_a_whole_log_gets_all_of_it_as_diff() {
         let log = Log::starting_at(Zxid::ZERO, vec![LogEntry { zxid: z(1, 1), txn: bytes::Bytes::new() }]);
-        assert_eq!(plan(&log, Zxid::ZERO, false, z(1, 1), z(1, 1)).mode, SyncMode::Diff);
+        assert_eq!(plan(&log, Zxid::ZERO, false, z(1, 1), z(1, 1)).reason.mode(), SyncMode::Diff);
     }
 
     #[test]
     fn a_learner_that_asks_for_the_whole_tree_gets_it() {
         let log = Log::starting_at(Zxid::ZERO, Vec::new());
-        assert_eq!(plan(&log, Zxid::ZERO, true, Zxid::ZERO, Zxid::ZERO).mode, SyncMode::Snap);
+        assert_eq!(plan(&log, Zxid::ZERO, true, Zxid::ZERO, Zxid::ZERO).reason.mode(), SyncMode::Snap);
     }
 
     #[test]
     fn an_empty_leader_replaces_what_it_knows_nothing_of() {
-        assert_eq!(plan(&Log::default(), z(1, 2), false, Zxid::ZERO, Zxid::ZERO).mode, SyncMode::Snap);
+        assert_eq!(
+            plan(&Log::default(), z(1, 2), false, Zxid::ZERO, Zxid::ZERO).reason.mode(),
+            SyncMode::Snap
+        );
     }
 
     #[test]
     fn a_proposal_under_way_is_not_cut_but_left_to_be_acknowledged() {
-        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), z(3, 1), false, z(1, 3), z(1, 3));
-        assert_eq!((mode, zxid, after), (SyncMode::Diff, z(1, 3), z(3, 1)));
+        let SyncPlan { reason, zxid, after } = plan(&log(), z(3, 1), false, z(1, 3), z(1, 3));
+        assert_eq!((reason.mode(), zxid, after), (SyncMode::Diff, z(1, 3), z(3, 1)));
     }
 }

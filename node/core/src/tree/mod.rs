@@ -5,6 +5,7 @@
 //! later state.
 
 mod acl;
+mod digest;
 mod path;
 mod snapshot;
 
@@ -75,6 +76,8 @@ pub(crate) struct Tree {
     sessions: BTreeMap<SessionId, i32>,
     acls: AclTable,
     data_size: usize,
+    /// See [`digest`].
+    digest: u64,
 }
 
 impl Default for Tree {
@@ -85,6 +88,7 @@ impl Default for Tree {
             sessions: BTreeMap::new(),
             acls: AclTable::default(),
             data_size: 0,
+            digest: 0,
         };
         for path in ["/", "/zookeeper", "/zookeeper/config", "/zookeeper/quota"] {
             tree.insert(
@@ -107,6 +111,11 @@ impl Tree {
     /// Bytes of paths and data.
     pub(crate) fn data_size(&self) -> usize {
         self.data_size
+    }
+
+    /// A number that stands for all nodes and sessions.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// The sessions that live, with their timeouts in ms.
@@ -166,7 +175,7 @@ impl Tree {
     pub(crate) fn apply(&mut self, header: &TxnHeader, txn: &Txn) -> Outcome {
         match txn {
             Txn::CreateSession { timeout_ms } => {
-                self.sessions.insert(header.session, *timeout_ms);
+                self.open_session(header.session, *timeout_ms);
                 Ok(Response::Empty)
             }
             Txn::CloseSession { paths } => {
@@ -174,7 +183,9 @@ impl Tree {
                     // On replay it may be gone already.
                     let _ = self.remove(path, header.zxid);
                 }
-                self.sessions.remove(&header.session);
+                if let Some(timeout_ms) = self.sessions.remove(&header.session) {
+                    self.digest = self.digest.wrapping_sub(digest::session(header.session, timeout_ms));
+                }
                 Ok(Response::Empty)
             }
             Txn::Create { path, data, acl, ephemeral, parent_cversion, with_stat } => {
@@ -198,12 +209,14 @@ impl Tree {
             Txn::Delete { path } => self.remove(path, header.zxid).map(|()| Response::Empty),
             Txn::SetData { path, data, version } => {
                 let node = self.nodes.get_mut(path).ok_or(ErrorCode::NoNode)?;
+                self.digest = self.digest.wrapping_sub(digest::node(path, node));
                 self.data_size -= node.data.as_ref().map_or(0, Vec::len);
                 self.data_size += data.as_ref().map_or(0, Vec::len);
                 node.data.clone_from(data);
                 node.stat.version = *version;
                 node.stat.mzxid = header.zxid;
                 node.stat.mtime_ms = header.time_ms;
+                self.digest = self.digest.wrapping_add(digest::node(path, node));
                 Ok(Response::Stat(node.wire_stat()))
             }
             Txn::Error { code } => Err(ErrorCode::from_code(*code).unwrap_or(ErrorCode::SystemError)),
@@ -219,11 +232,14 @@ impl Tree {
         stat: StatPersisted,
         parent_cversion: i32,
     ) -> Result<(), ErrorCode> {
-        let parent = self.nodes.get_mut(parent(path)).ok_or(ErrorCode::NoNode)?;
+        let parent_path = parent(path);
+        let parent = self.nodes.get_mut(parent_path).ok_or(ErrorCode::NoNode)?;
         // Replayed over a later snapshot, an old create must not take the numbers back (ZOOKEEPER-3249).
         if parent_cversion > parent.stat.cversion {
+            self.digest = self.digest.wrapping_sub(digest::node(parent_path, parent));
             parent.stat.cversion = parent_cversion;
             parent.stat.pzxid = stat.pzxid;
+            self.digest = self.digest.wrapping_add(digest::node(parent_path, parent));
         }
         if self.nodes.contains_key(path) {
             return Err(ErrorCode::NodeExists);
@@ -239,15 +255,28 @@ impl Tree {
             node.children.insert(path::name(&path).to_owned());
         }
         self.data_size += path.len() + data.as_ref().map_or(0, Vec::len);
-        self.nodes.insert(path, Node { data, acl_key, stat, children: BTreeSet::new() });
+        let node = Node { data, acl_key, stat, children: BTreeSet::new() };
+        self.digest = self.digest.wrapping_add(digest::node(&path, &node));
+        self.nodes.insert(path, node);
+    }
+
+    fn open_session(&mut self, session: SessionId, timeout_ms: i32) {
+        if let Some(former) = self.sessions.insert(session, timeout_ms) {
+            self.digest = self.digest.wrapping_sub(digest::session(session, former));
+        }
+        self.digest = self.digest.wrapping_add(digest::session(session, timeout_ms));
     }
 
     fn remove(&mut self, path: &str, zxid: Zxid) -> Result<(), ErrorCode> {
         let node = self.nodes.remove(path).ok_or(ErrorCode::NoNode)?;
+        self.digest = self.digest.wrapping_sub(digest::node(path, &node));
         self.data_size -= path.len() + node.data.as_ref().map_or(0, Vec::len);
-        if let Some(parent) = self.nodes.get_mut(parent(path)) {
+        let parent_path = parent(path);
+        if let Some(parent) = self.nodes.get_mut(parent_path) {
+            self.digest = self.digest.wrapping_sub(digest::node(parent_path, parent));
             parent.children.remove(path::name(path));
             parent.stat.pzxid = parent.stat.pzxid.max(zxid);
+            self.digest = self.digest.wrapping_add(digest::node(parent_path, parent));
         }
         Ok(())
     }

@@ -32,10 +32,14 @@ impl Tree {
         let data = SnapshotData::from_slice(bytes)?;
         let mut tree = Self {
             nodes: BTreeMap::new(),
-            sessions: data.sessions.into_iter().collect(),
+            sessions: BTreeMap::new(),
             acls: AclTable::default(),
             data_size: 0,
+            digest: 0,
         };
+        for (session, timeout_ms) in data.sessions {
+            tree.open_session(session, timeout_ms);
+        }
         for (key, acl) in data.acls {
             tree.acls.restore(key, acl);
         }

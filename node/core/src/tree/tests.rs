@@ -125,3 +125,30 @@ fn paths_that_zookeeper_refuses_are_refused() {
         assert_eq!(validate(bad), Err(ErrorCode::BadArguments), "{bad:?}");
     }
 }
+
+/// The digest is kept change by change; a tree that was restored from bytes computes it anew.
+#[test]
+fn the_digest_kept_change_by_change_is_that_of_the_tree() {
+    let mut tree = Tree::default();
+    let mut seen = vec![tree.digest()];
+    let txns = [
+        Txn::CreateSession { timeout_ms: 4_000 },
+        create("/a", 1),
+        create("/a/b", 1),
+        Txn::SetData { path: "/a".to_owned(), data: Some(b"longer than eight bytes".to_vec()), version: 1 },
+        Txn::SetData { path: "/a".to_owned(), data: None, version: 2 },
+        Txn::Delete { path: "/a/b".to_owned() },
+        Txn::CloseSession { paths: vec!["/a".to_owned()] },
+    ];
+    for (counter, txn) in (1..).zip(txns) {
+        tree.apply(&header(counter), &txn).unwrap();
+        let restored = Tree::from_snapshot(&tree.to_snapshot()).unwrap();
+        assert_eq!(tree.digest(), restored.digest(), "after {txn:?}");
+        assert!(!seen.contains(&tree.digest()), "{txn:?} shows in the digest");
+        seen.push(tree.digest());
+    }
+    let before = tree.digest();
+    tree.apply(&header(9), &Txn::CreateSession { timeout_ms: 4_000 }).unwrap();
+    tree.apply(&header(10), &Txn::CloseSession { paths: Vec::new() }).unwrap();
+    assert_eq!(tree.digest(), before, "what came and went left nothing");
+}

@@ -479,6 +479,7 @@ impl World {
             Effect::CloseClient { client } => {
                 self.host(id).closed.insert(client);
             }
+            Effect::Deliver(_) => {}
             Effect::Trace(trace) => {
                 self.journal.push(format!("{id}: {trace}"));
                 self.traces.push((id, trace));

@@ -26,7 +26,7 @@ pub const XID_AUTH: i32 = -4;
 pub const XID_SET_WATCHES: i32 = -8;
 
 /// The first frame of a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ConnectRequest {
     /// The newest zxid the client has seen; a server behind it must not serve this client.
     pub last_zxid_seen: Zxid,
@@ -100,7 +100,7 @@ impl Record for ConnectResponse {
 }
 
 /// Before every request but the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestHeader {
     /// The client's number for this request.
     pub xid: i32,
