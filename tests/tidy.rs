@@ -33,6 +33,9 @@ const NOT_IN_CORE: [&str; 11] = [
     "rand::",
 ];
 
+/// What a workload must not know: whoever carries its operations out has these.
+const NOT_IN_WORKLOADS: [&str; 4] = ["tokio", "std::net", "std::time", "std::thread"];
+
 /// Calls that make or change files.
 const FILE_WRITES: [&str; 8] = [
     "fs::write",
@@ -230,6 +233,17 @@ fn nodes_know_no_harness(sources: &[Source]) -> Vec<String> {
     node.flat_map(|source| source.complain_where(&names, "a node must not know who tests it")).collect()
 }
 
+fn workloads_know_no_connection(sources: &[Source]) -> Vec<String> {
+    let rooms = |source: &&Source| source.is_rust() && source.is_under("workloads/src/");
+    // The interface to clients speaks of addresses and timeouts.
+    let carries = |source: &&Source| {
+        source.is_under("workloads/src/zookeeper/") || source.is_under("workloads/src/lib.rs")
+    };
+    let rest = sources.iter().filter(rooms).filter(|source| !carries(source));
+    rest.flat_map(|source| source.complain_where(&NOT_IN_WORKLOADS, "a simulator could not carry it out"))
+        .collect()
+}
+
 fn one_file_runs_nodes(sources: &[Source]) -> Vec<String> {
     let control = sources.iter().filter(|source| source.is_rust() && source.is_under("src/"));
     control
@@ -384,6 +398,17 @@ fn the_checker_stands_alone() {
 fn a_node_does_not_know_its_tester() {
     keeps(nodes_know_no_harness);
     bites(nodes_know_no_harness, "node/src/x.rs", "use checker::Verdict;\n", "let my_checker::x = 1;\n");
+}
+
+#[test]
+fn operations_need_no_connection() {
+    keeps(workloads_know_no_connection);
+    let path = "workloads/src/register.rs";
+    for name in NOT_IN_WORKLOADS {
+        bites(workloads_know_no_connection, path, &format!("use {name}::x;\n"), &format!("// no {name}\n"));
+    }
+    let carrier = Source::new("workloads/src/zookeeper/client.rs", "use std::time::Instant;\n");
+    assert_eq!(workloads_know_no_connection(&[carrier]), Vec::<String>::new());
 }
 
 #[test]

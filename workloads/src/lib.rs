@@ -1,14 +1,17 @@
 //! Workloads: what clients do to the system under test, and what the system promises them.
 //!
-//! A workload is three things: a [`Generator`] that says what to do next, a [`Client`] that does it
-//! over a real connection, and a [`Promise`] that a checker can hold the history against. Each
-//! workload is one file ([`register`]); [`by_name`] finds it. Time, process ids, reconnecting and the
-//! history belong to the interpreter in the control binary, and nothing here retries anything.
+//! A workload is three things: a [`Generator`] that says what to do next, [`Operations`] that say which
+//! requests that takes and what the answers come to, and a [`Promise`] that a checker can hold the
+//! history against. Each workload is one file ([`register`]); [`by_name`] finds it. A [`Client`] carries
+//! operations out over a real connection; generator and operations alone need no socket, clock or
+//! runtime, so a simulator can carry the same ones out. Time, process ids, reconnecting and the history
+//! belong to the interpreter in the control binary, and nothing here retries anything.
 //!
 //! To add a workload: write its file, add it to [`NAMES`] and [`by_name`].
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod exchange;
 pub mod keys;
 pub mod op;
 pub mod outcome;
@@ -16,6 +19,7 @@ pub mod register;
 pub mod zookeeper;
 
 pub use error::Error;
+pub use exchange::{Exchange, Operations, Step};
 pub use op::{Completion, Effect, Invocation, Status};
 
 use std::future::Future;
@@ -60,7 +64,9 @@ pub struct Workload {
     pub promise: Promise,
     /// What to do.
     pub generator: Box<dyn Generator>,
-    /// Makes clients that do it.
+    /// How it is done, for whoever carries it out without real sockets.
+    pub operations: Arc<dyn Operations>,
+    /// Makes clients that do it that way over real sockets.
     pub connector: Arc<dyn Connector>,
 }
 

@@ -8,18 +8,15 @@
 //!
 //! Promise: every key is a linearizable register ([`Promise::LinearizableRegister`]).
 
+use crate::exchange::{Exchange, Operations, Step, exactly, single};
 use crate::keys::Rotation;
-use crate::zookeeper::{Connection, Reply};
-use crate::{
-    BoxFuture, Client, Completion, Connector, Effect, Error, Generator, Invocation, Next, Promise, Settings,
-    Status, Timeouts, Workload,
-};
+use crate::zookeeper::{Answer, Clients, Reply};
+use crate::{Completion, Effect, Error, Generator, Invocation, Next, Promise, Settings, Status, Workload};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use zab_wire::Zxid;
 use zab_wire::client::{Acl, ErrorCode, Request, Response};
 
 /// The workload's name.
@@ -38,6 +35,7 @@ const FINAL_KEYS_MAX: usize = 600;
 /// The workload, ready to run.
 #[must_use]
 pub fn workload(settings: &Settings) -> Workload {
+    let operations: Arc<dyn Operations> = Arc::new(RegisterOperations);
     Workload {
         name: NAME,
         promise: Promise::LinearizableRegister,
@@ -45,7 +43,8 @@ pub fn workload(settings: &Settings) -> Workload {
             rng: ChaCha8Rng::seed_from_u64(settings.seed),
             keys: Rotation::new(settings),
         }),
-        connector: Arc::new(RegisterConnector),
+        connector: Arc::new(Clients::new(Arc::clone(&operations))),
+        operations,
     }
 }
 
@@ -101,103 +100,185 @@ fn change(f: &'static str, key: Arc<str>, value: Value) -> Invocation {
     Invocation { f, effect: Effect::Changes, key: Some(key), value, final_read: false }
 }
 
-/// Opens clients of this workload.
+/// The operations, each as its requests and answers.
 #[derive(Debug)]
-struct RegisterConnector;
+struct RegisterOperations;
 
-impl Connector for RegisterConnector {
-    fn connect(
-        &self,
-        address: SocketAddr,
-        timeouts: Timeouts,
-    ) -> BoxFuture<'_, Result<Box<dyn Client>, Error>> {
-        Box::pin(async move {
-            let connection = Connection::connect(address, timeouts.session, timeouts.connect).await?;
-            let client: Box<dyn Client> = Box::new(RegisterClient { connection, limit: timeouts.operation });
-            Ok(client)
+impl Operations for RegisterOperations {
+    fn invoke(&self, invocation: &Invocation) -> Box<dyn Exchange<Output = Completion>> {
+        let key = invocation.key.as_deref().expect("every operation of this workload has a key");
+        let path = path(key);
+        match invocation.f {
+            "read" => Box::new(Read { path }),
+            "write" => Box::new(Write { path, value: invocation.value.clone() }),
+            "cas" => Box::new(Cas { path, new: invocation.value[1].clone(), setting: None }),
+            other => unreachable!("the generator above knows no {other}"),
+        }
+    }
+
+    fn prepare(&self, key: &str) -> Box<dyn Exchange<Output = Result<(), Error>>> {
+        Box::new(Prepare { path: path(key), creating: Creating::Key })
+    }
+}
+
+fn path(key: &str) -> String {
+    format!("{PARENT}/{key}")
+}
+
+/// `sync` and `getData`, in one round trip.
+#[derive(Debug)]
+struct Read {
+    path: String,
+}
+
+impl Exchange for Read {
+    type Output = Completion;
+
+    fn begin(&mut self) -> Vec<Request> {
+        vec![Request::Sync { path: self.path.clone() }, get(&self.path)]
+    }
+
+    fn answered(&mut self, answers: Result<Vec<Answer>, Error>) -> Step<Completion> {
+        let seen = match exactly(answers) {
+            // A getData that was not preceded by a sync proves nothing.
+            Ok([Err(refused), _]) => Err(refused),
+            Ok([Ok(_synced), answer]) => seen(answer),
+            Err(error) => Err(error),
+        };
+        Step::Done(match seen {
+            Ok(seen) => Completion::ok(seen.value, seen.reply_zxid),
+            Err(error) => Completion::failed(Effect::Reads, &error, Value::Null),
         })
     }
 }
 
-/// Carries the operations out on one session.
+/// `setData` of any version.
 #[derive(Debug)]
-struct RegisterClient {
-    connection: Connection,
-    limit: Duration,
+struct Write {
+    path: String,
+    value: Value,
+}
+
+impl Exchange for Write {
+    type Output = Completion;
+
+    fn begin(&mut self) -> Vec<Request> {
+        vec![set(&self.path, &self.value, -1)]
+    }
+
+    fn answered(&mut self, answers: Result<Vec<Answer>, Error>) -> Step<Completion> {
+        Step::Done(changed(single(answers), self.value.take()))
+    }
+}
+
+/// `getData`, and then `setData` of the version seen.
+#[derive(Debug)]
+struct Cas {
+    path: String,
+    new: Value,
+    /// [old, new], once the old value is known and the new one sent.
+    setting: Option<Value>,
+}
+
+impl Exchange for Cas {
+    type Output = Completion;
+
+    fn begin(&mut self) -> Vec<Request> {
+        // Any recent value will do, so no sync: when it is stale the version tells.
+        vec![get(&self.path)]
+    }
+
+    fn answered(&mut self, answers: Result<Vec<Answer>, Error>) -> Step<Completion> {
+        let answer = single(answers);
+        if let Some(value) = self.setting.take() {
+            return Step::Done(changed(answer, value));
+        }
+        let old = match seen(answer) {
+            Ok(seen) => seen,
+            // Nothing was asked for yet that could change anything.
+            Err(error) => return Step::Done(Completion::failed(Effect::Reads, &error, Value::Null)),
+        };
+        self.setting = Some(json!([old.value, self.new]));
+        // A znode that is not there has no version; 0 is the first, so the answer will be NoNode or a
+        // cas from null, as it should be.
+        Step::Ask(vec![set(&self.path, &self.new, old.version.unwrap_or(0))])
+    }
+}
+
+/// `create`, and that of the parent before it when it is missing.
+#[derive(Debug)]
+struct Prepare {
+    path: String,
+    creating: Creating,
+}
+
+/// What a preparation waits for.
+#[derive(Debug, Clone, Copy)]
+enum Creating {
+    Key,
+    Parent,
+    KeyUnderParent,
+}
+
+impl Exchange for Prepare {
+    type Output = Result<(), Error>;
+
+    fn begin(&mut self) -> Vec<Request> {
+        vec![create(&self.path)]
+    }
+
+    fn answered(&mut self, answers: Result<Vec<Answer>, Error>) -> Step<Result<(), Error>> {
+        let created = match single(answers) {
+            Ok(_created) => Ok(()),
+            // Keys are never deleted, so it is there to stay, whoever made it.
+            Err(error) if error.is(ErrorCode::NodeExists) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match (self.creating, created) {
+            (Creating::Key, Err(error)) if error.is(ErrorCode::NoNode) => {
+                self.creating = Creating::Parent;
+                Step::Ask(vec![create(PARENT)])
+            }
+            (Creating::Parent, Ok(())) => {
+                self.creating = Creating::KeyUnderParent;
+                Step::Ask(vec![create(&self.path)])
+            }
+            (Creating::Key | Creating::Parent | Creating::KeyUnderParent, done) => Step::Done(done),
+        }
+    }
+}
+
+fn get(path: &str) -> Request {
+    Request::GetData { path: path.to_owned(), watch: false }
+}
+
+fn set(path: &str, value: &Value, version: i32) -> Request {
+    Request::SetData { path: path.to_owned(), data: Some(value.to_string().into_bytes()), version }
+}
+
+fn create(path: &str) -> Request {
+    Request::Create { path: path.to_owned(), data: None, acl: Acl::open(), flags: 0, with_stat: false }
+}
+
+/// How a setData ended that makes the operation's value `value`.
+fn changed(answer: Answer, value: Value) -> Completion {
+    match answer {
+        Ok(reply) => Completion::ok(value, reply.zxid),
+        Err(error) => Completion::failed(Effect::Changes, &error, value),
+    }
 }
 
 /// What getData saw: the value, and the version unless the znode is missing.
 struct Seen {
     value: Value,
     version: Option<i32>,
-    reply_zxid: zab_wire::Zxid,
-}
-
-impl RegisterClient {
-    async fn read(&mut self, path: String) -> Completion {
-        let sync = Request::Sync { path: path.clone() };
-        let get = Request::GetData { path, watch: false };
-        let seen = match self.connection.call([sync, get], self.limit).await {
-            // A getData that was not preceded by a sync proves nothing.
-            Ok([Err(refused), _]) => Err(refused),
-            Ok([Ok(_synced), answer]) => seen(answer),
-            Err(error) => Err(error),
-        };
-        match seen {
-            Ok(seen) => Completion::ok(seen.value, seen.reply_zxid),
-            Err(error) => Completion::failed(Effect::Reads, &error, Value::Null),
-        }
-    }
-
-    async fn write(&mut self, path: String, value: &Value) -> Completion {
-        let set = Request::SetData { path, data: Some(value.to_string().into_bytes()), version: -1 };
-        match self.one(set, self.limit).await {
-            Ok(reply) => Completion::ok(value.clone(), reply.zxid),
-            Err(error) => Completion::failed(Effect::Changes, &error, value.clone()),
-        }
-    }
-
-    async fn cas(&mut self, path: String, new: &Value) -> Completion {
-        let ends = Instant::now() + self.limit;
-        // Any recent value will do, so no sync: when it is stale the version tells.
-        let answer = self.one(Request::GetData { path: path.clone(), watch: false }, self.limit).await;
-        let old = match seen(answer) {
-            Ok(seen) => seen,
-            // Nothing was asked for yet that could change anything.
-            Err(error) => return Completion::failed(Effect::Reads, &error, Value::Null),
-        };
-        let value = json!([old.value, new]);
-        // A znode that is not there has no version; 0 is the first, so the answer will be NoNode or a
-        // cas from null, as it should be.
-        let version = old.version.unwrap_or(0);
-        let set = Request::SetData { path, data: Some(new.to_string().into_bytes()), version };
-        // Both requests are one operation, with one limit.
-        match self.one(set, ends.duration_since(Instant::now())).await {
-            Ok(reply) => Completion::ok(value, reply.zxid),
-            Err(error) => Completion::failed(Effect::Changes, &error, value),
-        }
-    }
-
-    async fn one(&mut self, request: Request, limit: Duration) -> Result<Reply, Error> {
-        let [answer] = self.connection.call([request], limit).await?;
-        answer
-    }
-
-    async fn create(&mut self, path: String) -> Result<(), Error> {
-        let create = Request::Create { path, data: None, acl: Acl::open(), flags: 0, with_stat: false };
-        match self.one(create, self.limit).await {
-            Ok(_created) => Ok(()),
-            // Keys are never deleted, so it is there to stay, whoever made it.
-            Err(error) if error.is(ErrorCode::NodeExists) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
+    reply_zxid: Zxid,
 }
 
 /// Reads an answer to getData. A znode that is not there holds null, like one without data: keys exist
 /// before their first operation, so only a server that is behind, or lost something, misses one, and
 /// this way the history shows it.
-fn seen(answer: Result<Reply, Error>) -> Result<Seen, Error> {
+fn seen(answer: Answer) -> Result<Seen, Error> {
     match answer {
         Ok(Reply { zxid, body: Response::Data(data, stat) }) => {
             Ok(Seen { value: decode(data.as_deref()), version: Some(stat.version), reply_zxid: zxid })
@@ -218,41 +299,5 @@ fn decode(data: Option<&[u8]>) -> Value {
     text.parse::<i64>().map_or_else(|_not_a_number| Value::from(text.as_ref()), Value::from)
 }
 
-impl Client for RegisterClient {
-    fn invoke<'a>(&'a mut self, invocation: &'a Invocation) -> BoxFuture<'a, Completion> {
-        let key = invocation.key.as_deref().expect("every operation of this workload has a key");
-        let path = format!("{PARENT}/{key}");
-        Box::pin(async move {
-            match invocation.f {
-                "read" => self.read(path).await,
-                "write" => self.write(path, &invocation.value).await,
-                "cas" => self.cas(path, &invocation.value[1]).await,
-                other => unreachable!("the generator above knows no {other}"),
-            }
-        })
-    }
-
-    fn prepare<'a>(&'a mut self, key: &'a str) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            match self.create(format!("{PARENT}/{key}")).await {
-                Err(error) if error.is(ErrorCode::NoNode) => {
-                    self.create(PARENT.to_owned()).await?;
-                    self.create(format!("{PARENT}/{key}")).await
-                }
-                done => done,
-            }
-        })
-    }
-
-    fn idle(&mut self) -> BoxFuture<'_, Error> {
-        Box::pin(self.connection.idle())
-    }
-
-    fn is_broken(&self) -> bool {
-        self.connection.is_broken()
-    }
-
-    fn close(self: Box<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(self.connection.close())
-    }
-}
+#[cfg(test)]
+mod tests;

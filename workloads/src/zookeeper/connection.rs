@@ -5,35 +5,22 @@
 //! round trip. Every future here may be dropped at an await without harm to the stream's framing:
 //! what was half sent or half received stays in the buffers.
 
+use super::pipeline::{Answer, Pipeline, protocol};
 use crate::Error;
 use crate::error::Cause;
+use crate::exchange::exactly;
 use bytes::{Buf, BytesMut};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
-use zab_wire::client::{
-    ConnectRequest, ConnectResponse, ReplyHeader, Request, RequestHeader, Response, XID_NOTIFICATION,
-    XID_PING,
-};
-use zab_wire::jute::{MAX_BUFFER, Reader, Record, Writer};
+use zab_wire::client::{ConnectRequest, ConnectResponse, Request, RequestHeader, XID_PING};
+use zab_wire::jute::{MAX_BUFFER, Record, Writer};
 use zab_wire::{SessionId, Zxid};
 
 /// How long a polite goodbye may take.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
-
-/// A successful answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The last transaction the server had applied when it answered.
-    pub zxid: Zxid,
-    /// The answer's body.
-    pub body: Response,
-}
-
-/// What one request of a pipeline came to; the error is always [`Error::Server`].
-pub type Answer = Result<Reply, Error>;
 
 /// How long a call may take.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +76,7 @@ impl Connection {
             input: BytesMut::with_capacity(4096),
             output: Vec::with_capacity(512),
             sent: 0,
-            next_xid: 1,
+            next_xid: Pipeline::FIRST_XID,
             session: SessionId(0),
             ping_every: Duration::MAX,
             last_sent: Instant::now(),
@@ -132,29 +119,35 @@ impl Connection {
         self.broken
     }
 
-    /// Sends all requests in one write and waits for all answers, in order, within `limit`.
+    /// [`Connection::pipeline`] for a number of requests that is known beforehand.
     ///
     /// # Errors
-    /// [`Error::NotSent`] when not one byte left, [`Error::Lost`] afterwards; either way the
-    /// connection is broken from then on. A server's refusal is in the [`Answer`] it belongs to.
+    /// Those of [`Connection::pipeline`].
     pub async fn call<const N: usize>(
         &mut self,
         requests: [Request; N],
         limit: Duration,
     ) -> Result<[Answer; N], Error> {
+        exactly(self.pipeline(requests.into(), limit).await)
+    }
+
+    /// Sends all requests in one write and waits for all answers, in order, within `limit`.
+    ///
+    /// # Errors
+    /// [`Error::NotSent`] when not one byte left, [`Error::Lost`] afterwards; either way the
+    /// connection is broken from then on. A server's refusal is in the [`Answer`] it belongs to.
+    pub async fn pipeline(&mut self, requests: Vec<Request>, limit: Duration) -> Result<Vec<Answer>, Error> {
         if self.broken {
             return Err(Error::NotSent(Cause::Broken));
         }
-        let first_xid = self.next_xid;
+        let mut pipeline = Pipeline::new(self.next_xid, requests);
+        self.next_xid = pipeline.next_xid();
         let backlog = self.output.len();
-        for request in &requests {
-            let header = RequestHeader { xid: self.next_xid, op: request.op() };
+        for (header, request) in pipeline.requests() {
             self.push_frame(|out| {
                 header.encode(out);
                 request.encode_body(out);
             });
-            // Ordinary xids are positive; the negative ones have meanings of their own.
-            self.next_xid = self.next_xid.checked_add(1).unwrap_or(1);
         }
         self.broken = true; // until every answer is in: also when this future is dropped half-way
         let patience = Patience { ends: Instant::now() + limit, limit };
@@ -162,9 +155,9 @@ impl Connection {
             let nothing_left = self.sent <= backlog;
             return Err(if nothing_left { Error::NotSent(cause) } else { Error::Lost(cause) });
         }
-        let answers = self.answers(&requests, first_xid, patience).await.map_err(Error::Lost)?;
+        self.receive_answers(&mut pipeline, patience).await.map_err(Error::Lost)?;
         self.broken = false;
-        Ok(answers)
+        Ok(pipeline.into_answers())
     }
 
     async fn flush_within(&mut self, patience: Patience) -> Result<(), Cause> {
@@ -174,14 +167,8 @@ impl Connection {
         }
     }
 
-    async fn answers<const N: usize>(
-        &mut self,
-        requests: &[Request; N],
-        first_xid: i32,
-        patience: Patience,
-    ) -> Result<[Answer; N], Cause> {
-        let mut answers = Vec::with_capacity(N);
-        while answers.len() < N {
+    async fn receive_answers(&mut self, pipeline: &mut Pipeline, patience: Patience) -> Result<(), Cause> {
+        while !pipeline.is_answered() {
             // The session must outlive a slow answer, so pings go on while we wait.
             let wake = patience.ends.min(self.last_sent + self.ping_every);
             let Ok(frame) = timeout_at(wake, self.receive()).await else {
@@ -192,24 +179,9 @@ impl Connection {
                 self.flush_within(patience).await?;
                 continue;
             };
-            let frame = frame?;
-            let mut reader = Reader::new(&frame);
-            let header = ReplyHeader::decode(&mut reader).map_err(protocol)?;
-            if header.xid == XID_PING || header.xid == XID_NOTIFICATION {
-                continue;
-            }
-            let due = due_xid(first_xid, answers.len());
-            if header.xid != due {
-                return Err(Cause::Protocol(format!("an answer to xid {} where {due} was due", header.xid)));
-            }
-            answers.push(if header.error == 0 {
-                let body = Response::decode(&requests[answers.len()], reader.rest()).map_err(protocol)?;
-                Ok(Reply { zxid: header.zxid, body })
-            } else {
-                Err(Error::Server { code: header.error, zxid: header.zxid })
-            });
+            pipeline.receive(&frame?)?;
         }
-        Ok(answers.try_into().expect("the loop ends with N answers"))
+        Ok(())
     }
 
     /// Pings whenever a third of the session timeout passes in silence; ends when the connection is
@@ -227,18 +199,12 @@ impl Connection {
         if self.broken {
             return Err(Cause::Broken);
         }
+        // Nothing was asked, so no answer is due.
+        let mut nothing = Pipeline::new(self.next_xid, Vec::new());
         loop {
             let due = self.last_sent + self.ping_every;
             match timeout_at(due, self.receive()).await {
-                Ok(frame) => {
-                    let header = ReplyHeader::from_slice(&frame?).map_err(protocol)?;
-                    if header.xid != XID_PING && header.xid != XID_NOTIFICATION {
-                        return Err(Cause::Protocol(format!(
-                            "an answer to xid {} that nobody asked",
-                            header.xid
-                        )));
-                    }
-                }
+                Ok(frame) => nothing.receive(&frame?)?,
                 Err(_elapsed) => {
                     self.push_ping();
                     self.flush().await?;
@@ -303,14 +269,4 @@ impl Connection {
             }
         }
     }
-}
-
-/// The xid of the `place`th request of a pipeline that began with `first`.
-fn due_xid(first: i32, place: usize) -> i32 {
-    (0..place).fold(first, |xid, _| xid.checked_add(1).unwrap_or(1))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn protocol(error: zab_wire::WireError) -> Cause {
-    Cause::Protocol(error.to_string())
 }

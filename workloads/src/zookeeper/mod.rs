@@ -4,6 +4,10 @@
 //! with its last zxid. Each would turn a server's misdeed into the client's good manners. A new
 //! connection is a new session that has seen nothing, so a stale server may serve it, and is caught.
 
+mod client;
 mod connection;
+mod pipeline;
 
-pub use connection::{Answer, Connection, Reply};
+pub use client::Clients;
+pub use connection::Connection;
+pub use pipeline::{Answer, Pipeline, Reply};

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use workloads::{Client, Completion, Effect, Invocation, Next, Settings, Status, Timeouts, Workload};
+use workloads::error::Cause;
+use workloads::{Client, Completion, Effect, Error, Invocation, Next, Settings, Status, Timeouts, Workload};
 use zab_wire::client::{ErrorCode, Request, Response, Stat};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -198,4 +199,56 @@ async fn the_version_of_a_cas_is_the_one_that_was_read() {
     let (_completion, request) = tokio::join!(client, server);
     let path = "/register/r1".to_owned();
     assert_eq!(request, Request::SetData { path, data: Some(b"5".to_vec()), version: 17 });
+}
+
+/// A client with `limit` for an operation, and a server that answers its first request after `delay`
+/// and nothing from then on.
+async fn slow_then_silent(
+    limit: Duration,
+    delay: Duration,
+    answer: Result<Response, ErrorCode>,
+) -> (Box<dyn Client>, impl Future<Output = ()>) {
+    let (listener, address) = listen().await;
+    let timeouts = Timeouts { operation: limit, ..TIMEOUTS };
+    let workload = workload(1);
+    let (client, mut peer) =
+        tokio::join!(workload.connector.connect(address, timeouts), Peer::accept(&listener, 10_000));
+    let server = async move {
+        let (xid, _) = peer.request().await.unwrap();
+        tokio::time::sleep(delay).await;
+        peer.reply(xid, answer).await;
+        while peer.request().await.is_some() {}
+    };
+    (client.unwrap(), server)
+}
+
+#[tokio::test]
+async fn the_steps_of_an_operation_share_one_limit_and_those_of_a_preparation_do_not() {
+    let (limit, delay) = (Duration::from_secs(1), Duration::from_millis(100));
+    let cas = async {
+        let (mut client, server) = slow_then_silent(limit, delay, holds("4", 1)).await;
+        let invocation = op("cas", json!([null, 5]));
+        let client = async {
+            let completion = client.invoke(&invocation).await;
+            drop(client);
+            completion
+        };
+        tokio::join!(client, server).0
+    };
+    let prepare = async {
+        let (mut client, server) = slow_then_silent(limit, delay, Err(ErrorCode::NoNode)).await;
+        let client = async {
+            let done = client.prepare("r1").await;
+            drop(client);
+            done
+        };
+        tokio::join!(client, server).0
+    };
+    let (cas, prepared) = tokio::join!(cas, prepare);
+    assert_eq!((cas.status, cas.value), (Status::Info, json!([4, 5])), "the setData was not answered");
+    let error = cas.error.unwrap();
+    let left_ms = error.strip_prefix("no answer: timed out after ").and_then(|e| e.strip_suffix(" ms"));
+    let left_ms: u128 = left_ms.unwrap_or_else(|| panic!("{error}")).parse().unwrap();
+    assert!(left_ms <= (limit - delay).as_millis(), "the setData had {left_ms} ms");
+    assert_eq!(prepared, Err(Error::Lost(Cause::TimedOut(limit.as_millis()))));
 }
