@@ -247,6 +247,30 @@ impl Trace {
         }
     }
 
+    /// The branch that was taken where a transition has several: its reason, its mode, what was refused.
+    #[must_use]
+    pub fn branch(&self) -> &'static str {
+        match self {
+            Self::SyncStarted { reason, .. } => reason.sentence(),
+            Self::SyncReceived { mode, .. } => mode.name(),
+            Self::State { reason, .. }
+            | Self::SteppedDown { reason, .. }
+            | Self::LearnerDropped { reason, .. } => reason,
+            Self::Fenced { what, .. } | Self::PeerMisbehaved { what } => what,
+            Self::ElectionStarted { .. }
+            | Self::Elected { .. }
+            | Self::EpochProposed { .. }
+            | Self::EpochAccepted { .. }
+            | Self::EpochAcknowledged { .. }
+            | Self::NewLeaderAcked { .. }
+            | Self::Established { .. }
+            | Self::Serving { .. }
+            | Self::ProposalsAbandoned { .. }
+            | Self::LogTruncated { .. }
+            | Self::SnapshotInstalled { .. } => "",
+        }
+    }
+
     /// The numbers of the transition, by name, in a fixed order: for JSON and for golden scripts.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, TraceValue)> {

@@ -1,0 +1,11 @@
+//! `zab-core` in a deterministic world: time, network, disk and crashes come from one seed.
+//!
+//! The world ([`world::World`]) runs the very servers that `zab-node` runs, with virtual time, connections
+//! as TCP gives them, and disks that do what fsync promises and no more. Whatever happens in it is looked at
+//! by the [`properties`] after every step.
+#![forbid(unsafe_code)]
+
+pub mod dice;
+pub mod load;
+pub mod properties;
+pub mod world;

@@ -1,0 +1,18 @@
+//! What was reported as synced is found again at the next start, whatever happened in between.
+//!
+//! Not a property of ZAB but of the disk beneath it: the contract of `Effect::Sync` ([`zab_core::event`]).
+
+use super::{Ledger, Property, Seen, server};
+
+pub(super) const PROPERTY: Property =
+    Property { name: "SyncedIsKept", source: "zab_core::event; ZOOKEEPER-2247, 4882", check };
+
+fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
+    let Seen::Recovered { at, last, .. } = *seen else { return Ok(()) };
+    let page = ledger.server(at);
+    let synced = page.durable.last_key_value().map_or(page.durable_base, |(last, _)| (*last).max(page.durable_base));
+    if page.damaged || synced <= last {
+        return Ok(());
+    }
+    Err(format!("{} had {synced} on its disk and finds only {last}", server(at)))
+}

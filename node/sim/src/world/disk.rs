@@ -1,0 +1,198 @@
+//! A server's disk thread: disk effects in order, with group commit, as `zab-node`'s (`disk.rs` there).
+//!
+//! A batch is all appends up to the next effect that no other can share an fdatasync with, or that effect
+//! alone. It is *begun*, takes its time, and is *finished*: only then is anything of it reported. A process
+//! that dies in between leaves some first part of the batch done.
+
+use super::store::Store;
+use crate::dice::Dice;
+use crate::properties::{Seen, digest};
+use std::collections::VecDeque;
+use zab_core::{Bug, Effect, Event, Recovered};
+
+/// A disk and the thread that works on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Disk {
+    store: Store,
+    queue: VecDeque<Effect>,
+    /// So many effects at the front of the queue are being worked on.
+    working: usize,
+    /// Nothing is begun or finished while this is set: a disk that hangs.
+    pub(super) held: bool,
+    /// How much longer than usual everything takes.
+    pub(super) slow_us: u64,
+    /// The next fsync fails.
+    failing: bool,
+    /// acceptedEpoch and currentEpoch as they are durable.
+    epochs: (u32, u32),
+}
+
+impl Disk {
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.queue.push_back(effect);
+    }
+
+    /// Begins a batch if there is something that somebody waits for. Says whether it did.
+    pub(super) fn begin(&mut self) -> bool {
+        if self.held || self.working > 0 {
+            return false;
+        }
+        let shared = self.queue.iter().take_while(|effect| is_shared(effect)).count();
+        let awaited = shared < self.queue.len() || self.queue.iter().any(is_sync);
+        self.working = match shared {
+            _ if !awaited => 0,
+            // An effect that stands alone, once what comes before it is durable.
+            0 => 1,
+            _ => shared,
+        };
+        self.working > 0
+    }
+
+    pub(super) fn is_working(&self) -> bool {
+        self.working > 0
+    }
+
+    /// Finishes the batch: reports to the server, and tells what is durable now.
+    ///
+    /// # Errors
+    /// Why the process ends: its disk failed.
+    pub(super) fn finish(&mut self, at: u16, events: &mut Vec<Event>, seen: &mut Vec<Seen>) -> Result<(), String> {
+        let batch: Vec<Effect> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
+        if std::mem::take(&mut self.failing) {
+            return Err("its disk failed".to_owned());
+        }
+        let mut synced = Vec::new();
+        let mut appended = Vec::new();
+        for effect in batch {
+            match effect {
+                Effect::Append(entry) => {
+                    self.store.append(&entry)?;
+                    appended.push((entry.zxid, digest(&entry.txn)));
+                }
+                Effect::Sync { token } => synced.push(Event::Synced { token }),
+                other => self.alone(at, other, events, seen)?,
+            }
+        }
+        if !appended.is_empty() {
+            self.store.sync()?;
+            seen.extend(appended.into_iter().map(|(zxid, digest)| Seen::Logged { at, zxid, digest }));
+        }
+        events.append(&mut synced);
+        Ok(())
+    }
+
+    fn alone(
+        &mut self,
+        at: u16,
+        effect: Effect,
+        events: &mut Vec<Event>,
+        seen: &mut Vec<Seen>,
+    ) -> Result<(), String> {
+        match effect {
+            Effect::Truncate { to } => match self.store.truncate(to)? {
+                Some(recovered) => {
+                    seen.push(Seen::Cut { at, to });
+                    events.push(Event::Truncated { recovered });
+                }
+                None => events.push(Event::TruncationImpossible),
+            },
+            Effect::SetAcceptedEpoch(epoch) => {
+                self.store.set_accepted_epoch(epoch)?;
+                self.epochs.0 = epoch;
+                seen.push(Seen::Epochs { at, accepted: self.epochs.0, current: self.epochs.1 });
+            }
+            Effect::SetCurrentEpoch(epoch) => {
+                self.store.set_current_epoch(epoch)?;
+                self.epochs.1 = epoch;
+                seen.push(Seen::Epochs { at, accepted: self.epochs.0, current: self.epochs.1 });
+            }
+            Effect::TakeSnapshot(snapshot) => self.store.take_snapshot(&snapshot)?,
+            Effect::InstallSnapshot(snapshot) => {
+                self.store.install_snapshot(&snapshot)?;
+                seen.push(Seen::Installed { at, zxid: snapshot.zxid });
+            }
+            other => unreachable!("{other:?} is no work for a disk"),
+        }
+        Ok(())
+    }
+
+    /// The process is gone. Of the batch under way, the first `done` steps on the disk were taken.
+    pub(super) fn die(&mut self, done: u32) {
+        self.store.blow_after(done);
+        let batch: Vec<Effect> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
+        let mut unheard = (Vec::new(), Vec::new());
+        let mut dirty = false;
+        for effect in batch {
+            // The fuse ends this at the latest; nobody hears of the error, nor of what was finished.
+            let went_on = match effect {
+                Effect::Append(entry) => {
+                    dirty = true;
+                    self.store.append(&entry)
+                }
+                Effect::Sync { .. } => Ok(()),
+                other => self.alone(0, other, &mut unheard.0, &mut unheard.1),
+            };
+            if went_on.is_err() {
+                break;
+            }
+        }
+        if dirty {
+            let _nobody_hears = self.store.sync();
+        }
+        self.queue.clear();
+        self.failing = false;
+        self.store.close();
+    }
+
+    /// The machine lost its power: what was not synced may be lost or torn.
+    pub(super) fn lose_power(&mut self, dice: &mut Dice) {
+        self.store.lose_power(dice);
+    }
+
+    /// A process starts on what is there.
+    ///
+    /// # Errors
+    /// Why it refuses to.
+    pub(super) fn open(&mut self, bug: Option<Bug>) -> Result<Recovered, String> {
+        self.held = false;
+        let recovered = self.store.open(bug == Some(Bug::ForgetAcceptedEpoch))?;
+        self.epochs = (recovered.accepted_epoch, recovered.current_epoch);
+        Ok(recovered)
+    }
+}
+
+fn is_sync(effect: &Effect) -> bool {
+    matches!(effect, Effect::Sync { .. })
+}
+
+impl Disk {
+    /// The next fsync fails.
+    pub(super) fn fail_next(&mut self) {
+        self.failing = true;
+    }
+
+    /// No room is left.
+    pub(super) fn fill(&mut self) {
+        self.store.fill();
+    }
+
+    /// There is room again.
+    pub(super) fn free(&mut self) {
+        self.store.free();
+    }
+
+    /// A bit flips in a closed file; false when there is none.
+    pub(super) fn flip_bit(&mut self, chance: u64) -> bool {
+        self.store.flip_bit(&mut Dice::new(chance, "bit"))
+    }
+
+    /// An empty disk takes its place.
+    pub(super) fn wipe(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Whether an effect shares its fdatasync with those around it.
+fn is_shared(effect: &Effect) -> bool {
+    matches!(effect, Effect::Append(_) | Effect::Sync { .. })
+}
