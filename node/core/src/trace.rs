@@ -59,7 +59,7 @@ pub enum Trace {
         /// The epoch.
         epoch: u32,
     },
-    /// A follower promised an epoch durably.
+    /// A follower or observer promised an epoch durably.
     EpochAccepted {
         /// The epoch.
         epoch: u32,
@@ -110,7 +110,7 @@ pub enum Trace {
         /// The leader.
         leader: ServerId,
     },
-    /// A leader or follower gave up its role.
+    /// A leader, follower or observer gave up its role.
     SteppedDown {
         /// The epoch it had (0: none yet).
         epoch: u32,

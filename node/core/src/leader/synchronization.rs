@@ -21,6 +21,17 @@ struct SyncPlan {
     reason: &'static str,
 }
 
+/// What a learner has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Theirs {
+    /// The end of its log.
+    last: Zxid,
+    /// Whether it asks for the whole tree.
+    whole_tree: bool,
+    /// Whether it is an observer.
+    observes: bool,
+}
+
 /// Chooses how to bring a learner whose log ends with `theirs` to a history whose committed part ends
 /// with `end`.
 ///
@@ -28,13 +39,19 @@ struct SyncPlan {
 /// rule here is finer: an epoch has one leader and its proposals have no holes, so when the own log has
 /// transactions of the learner's last epoch, the last of them is in the learner's log too, and cutting
 /// there is enough. Only an epoch of which nothing is known here needs the whole tree.
-fn plan(log: &Log, theirs: Zxid, whole_tree: bool, end: Zxid, applied: Zxid) -> SyncPlan {
+///
+/// What a follower has behind `end` is under way and left to be acknowledged. An observer acknowledges
+/// nothing and has nothing of that kind, unless it voted once or followed another leader's habits: then
+/// it is cut.
+fn plan(log: &Log, theirs: Theirs, end: Zxid, applied: Zxid) -> SyncPlan {
+    let Theirs { last: theirs, whole_tree, observes } = theirs;
     let diff = |reason| SyncPlan { mode: SyncMode::Diff, zxid: end, after: theirs, reason };
     let snap = |reason| SyncPlan { mode: SyncMode::Snap, zxid: applied, after: applied, reason };
     let trunc = |to, reason| SyncPlan { mode: SyncMode::Trunc, zxid: to, after: to, reason };
     match log.place(theirs) {
         _ if whole_tree => snap("it asks for the whole tree"),
         Place::Forgotten => snap("it is behind what is in memory"),
+        Place::Before(_) if observes && theirs > end => trunc(end, "an observer keeps what is committed"),
         Place::Before(_) if theirs == end => diff("nothing is missing"),
         Place::Before(_) => diff("its log is a prefix of ours"),
         Place::Missing(_) if theirs.counter == 0 => diff("it has no transaction of its last epoch"),
@@ -54,7 +71,7 @@ impl Leader {
     /// so no proposal can fall between the history and the traffic (ZOOKEEPER-962).
     pub(super) fn synchronize(&mut self, conn: ConnId, state: &State, out: &mut Out<'_>) {
         let epoch = self.epoch.expect("the epoch was chosen");
-        let Some(Learner { server: Some(server), stage: stage @ Stage::Promised { .. }, .. }) =
+        let Some(Learner { server: Some(server), observes, stage: stage @ Stage::Promised { .. }, .. }) =
             self.learners.get_mut(&conn)
         else {
             return;
@@ -63,7 +80,8 @@ impl Leader {
         // Before it is established, a leader's whole log is the initial history; later, the committed part.
         let applied = state.log.applied();
         let end = if self.phase == Phase::Established { applied } else { state.log.last() };
-        let plan = plan(&state.log, last_zxid, whole_tree, end, applied);
+        let theirs = Theirs { last: last_zxid, whole_tree, observes: *observes };
+        let plan = plan(&state.log, theirs, end, applied);
         out.trace(Trace::SyncStarted {
             learner: *server,
             mode: plan.mode,
@@ -79,7 +97,8 @@ impl Leader {
                 SyncMode::Snap => QuorumMessage::Snap { zxid: plan.zxid, tree: state.tree.to_snapshot() },
             },
         );
-        for entry in state.log.after(plan.after) {
+        // Observers get the history as followers do, but nothing that is not committed.
+        for entry in state.log.after(plan.after).take_while(|entry| entry.zxid <= end || !*observes) {
             out.send(conn, QuorumMessage::Proposal { zxid: entry.zxid, txn: entry.txn.clone() });
             if entry.zxid <= end {
                 out.send(conn, QuorumMessage::Commit { zxid: entry.zxid });
@@ -98,7 +117,9 @@ impl Leader {
         match learner.stage {
             Stage::Synchronizing if Some(zxid) == epoch => {
                 learner.stage = Stage::Acknowledged;
-                self.took_over.extend(learner.server);
+                if !learner.observes {
+                    self.took_over.extend(learner.server);
+                }
                 if self.phase == Phase::Established {
                     self.welcome(conn, out);
                 } else {
@@ -148,6 +169,7 @@ impl Leader {
         for conn in acknowledged {
             self.welcome(conn, out);
         }
+        self.invite_all(true, out);
     }
 
     /// UPTODATE.
@@ -175,8 +197,12 @@ mod tests {
         Log::starting_at(z(1, 1), entries.map(entry).to_vec())
     }
 
+    fn follower(last: Zxid) -> Theirs {
+        Theirs { last, whole_tree: false, observes: false }
+    }
+
     fn planned(theirs: Zxid) -> (SyncMode, Zxid, Zxid) {
-        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), theirs, false, z(3, 2), z(3, 2));
+        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), follower(theirs), z(3, 2), z(3, 2));
         (mode, zxid, after)
     }
 
@@ -210,23 +236,31 @@ mod tests {
     #[test]
     fn an_empty_learner_of_a_whole_log_gets_all_of_it_as_diff() {
         let log = Log::starting_at(Zxid::ZERO, vec![LogEntry { zxid: z(1, 1), txn: bytes::Bytes::new() }]);
-        assert_eq!(plan(&log, Zxid::ZERO, false, z(1, 1), z(1, 1)).mode, SyncMode::Diff);
+        assert_eq!(plan(&log, follower(Zxid::ZERO), z(1, 1), z(1, 1)).mode, SyncMode::Diff);
     }
 
     #[test]
     fn a_learner_that_asks_for_the_whole_tree_gets_it() {
         let log = Log::starting_at(Zxid::ZERO, Vec::new());
-        assert_eq!(plan(&log, Zxid::ZERO, true, Zxid::ZERO, Zxid::ZERO).mode, SyncMode::Snap);
+        let theirs = Theirs { whole_tree: true, ..follower(Zxid::ZERO) };
+        assert_eq!(plan(&log, theirs, Zxid::ZERO, Zxid::ZERO).mode, SyncMode::Snap);
     }
 
     #[test]
     fn an_empty_leader_replaces_what_it_knows_nothing_of() {
-        assert_eq!(plan(&Log::default(), z(1, 2), false, Zxid::ZERO, Zxid::ZERO).mode, SyncMode::Snap);
+        assert_eq!(plan(&Log::default(), follower(z(1, 2)), Zxid::ZERO, Zxid::ZERO).mode, SyncMode::Snap);
     }
 
     #[test]
     fn a_proposal_under_way_is_not_cut_but_left_to_be_acknowledged() {
-        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), z(3, 1), false, z(1, 3), z(1, 3));
+        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), follower(z(3, 1)), z(1, 3), z(1, 3));
         assert_eq!((mode, zxid, after), (SyncMode::Diff, z(1, 3), z(3, 1)));
+    }
+
+    #[test]
+    fn an_observer_keeps_no_proposal_under_way() {
+        let theirs = Theirs { observes: true, ..follower(z(3, 1)) };
+        let SyncPlan { mode, zxid, after, reason: _ } = plan(&log(), theirs, z(1, 3), z(1, 3));
+        assert_eq!((mode, zxid, after), (SyncMode::Trunc, z(1, 3), z(1, 3)));
     }
 }
