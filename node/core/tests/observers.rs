@@ -51,6 +51,19 @@ fn it_asks_voters_only_with_a_vote_that_can_never_win() {
 }
 
 #[test]
+fn a_vote_of_an_older_round_is_not_worth_another_question() {
+    // A voter's round does not rise by an observer's question: the two would ask and answer for ever.
+    let mut world = World::with_observers(3, 1);
+    world.start(4);
+    world.lose_in_flight(4);
+    let newer = question(PeerState::Looking, 1, Zxid::ZERO, 0);
+    let older = Notification { election_epoch: 1, ..question(PeerState::Looking, 2, Zxid::ZERO, 0) };
+    world.inject(4, Event::Notification { from: ServerId(1), message: newer });
+    world.inject(4, Event::Notification { from: ServerId(2), message: older });
+    assert_eq!(world.votes_under_way(4), []);
+}
+
+#[test]
 fn it_observes_the_elected_leader_and_serves() {
     let (mut world, _) = with_node();
     let status = world.status(4).unwrap();
@@ -188,10 +201,16 @@ fn it_counts_in_no_barrier_of_an_epoch() {
     world.step_until("3 is elected", |world| world.traced(3, "election.decided") == 1);
     world.cut(&[1, 2], &[3]);
     (4..=8).for_each(|id| world.start(id));
-    world.run_for(9 * TICK_MS);
+    world.run_for(7 * TICK_MS);
     assert!((4..=8).all(|id| world.delivered(&format!("{id} -> 3  OBSERVERINFO")) > 0), "they are there");
     assert_eq!(world.traced(3, "leader.epoch_proposed"), 0);
-    assert_eq!(world.delivered("3 -> "), 0, "and hear nothing before there is an established leader");
+    world.hold_disk(1);
+    world.hold_disk(2);
+    world.heal();
+    world.settle();
+    assert_eq!(world.traced(3, "leader.epoch_proposed"), 1, "the voters introduced themselves");
+    assert_eq!(world.traced(3, "leader.epoch_acknowledged"), 0, "their promises are on their way to disk");
+    assert!((4..=8).all(|id| world.delivered(&format!("3 -> {id}  ")) == 0), "nobody leads them yet");
 }
 
 #[test]
@@ -488,6 +507,41 @@ fn traffic_during_its_synchronization_is_neither_lost_nor_shown_early() {
     world.heal();
     world.run_for(TICK_MS);
     assert_eq!(world.zxids_on_disk(4), world.zxids_on_disk(3));
+}
+
+#[test]
+fn a_proposal_under_way_is_kept_from_one_that_is_being_synchronized() {
+    let (mut world, client) = with_node();
+    world.crash(4);
+    world.set(client, "/a", "1").1.unwrap();
+    world.cut_one_way(1, 3);
+    world.cut_one_way(2, 3);
+    world.send(client, set("/a", "2"));
+    world.start(4);
+    world.settle();
+    assert!(world.serving(4));
+    assert_eq!(world.status(4).unwrap().zxid, z(1, 3));
+    let under_way = z(1, 4);
+    assert_eq!(world.zxids_on_disk(3).last(), Some(&under_way));
+    assert!(!world.zxids_on_disk(4).contains(&under_way));
+    assert_eq!(world.delivered(&format!("3 -> 4  PROPOSAL {under_way}")), 0);
+    world.heal();
+    world.run_for(TICK_MS);
+    assert_eq!(world.delivered(&format!("3 -> 4  INFORM {under_way}")), 1);
+    assert_eq!(world.zxids_on_disk(4), world.zxids_on_disk(3));
+}
+
+#[test]
+fn behind_new_leader_it_takes_no_proposal() {
+    let (mut world, _) = with_node();
+    world.crash(4);
+    world.start(4);
+    world.hold_disk_at(4, "learner.sync_received");
+    let (ours, _) = world.connection(4, 3).unwrap();
+    let message = QuorumMessage::Proposal { zxid: z(1, 3), txn: bytes::Bytes::from_static(b"x") };
+    world.inject(4, Event::Packet { conn: ours, message });
+    let expected = Trace::PeerMisbehaved { what: "proposed to an observer" };
+    assert_eq!(world.last_trace(4, "peer_misbehaved"), Some(&expected));
 }
 
 #[test]
