@@ -308,7 +308,7 @@ impl Clients {
     /// A transaction was applied: whoever waits for it here has its answer.
     pub(crate) fn applied(&mut self, applied: &Applied, tree: &Tree, view: Zxid, out: &mut Out<'_>) {
         use zab_wire::txn::Txn;
-        let Applied { header, txn, outcome } = applied;
+        let Applied { header, txn, bytes: _, outcome } = applied;
         let Some(client) = self.by_session.get(&header.session).copied() else { return };
         match txn {
             Txn::CreateSession { .. } => self.revalidated(header.session, true, out),

@@ -4,17 +4,35 @@ use crate::bug::Bug;
 use std::collections::BTreeSet;
 use zab_wire::ServerId;
 
-/// The voting members and what a quorum of them is.
+/// The members, and what a quorum of those that vote is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ensemble {
     voters: BTreeSet<ServerId>,
+    /// Members without a vote; disjoint from the voters.
+    observers: BTreeSet<ServerId>,
 }
 
 impl Ensemble {
     /// An ensemble of these voters, each with one vote (ZooKeeper's `QuorumMaj`).
     #[must_use]
     pub fn new(voters: impl IntoIterator<Item = ServerId>) -> Self {
-        Self { voters: voters.into_iter().collect() }
+        Self::with_observers(voters, [])
+    }
+
+    /// An ensemble of these voters, and of observers that follow and serve without a vote
+    /// (`server.N=…:observer`).
+    ///
+    /// # Panics
+    /// When a server is named as both.
+    #[must_use]
+    pub fn with_observers(
+        voters: impl IntoIterator<Item = ServerId>,
+        observers: impl IntoIterator<Item = ServerId>,
+    ) -> Self {
+        let (voters, observers): (BTreeSet<_>, BTreeSet<_>) =
+            (voters.into_iter().collect(), observers.into_iter().collect());
+        assert!(voters.is_disjoint(&observers), "a server either votes or observes");
+        Self { voters, observers }
     }
 
     /// The voters in order of their ids.
@@ -26,6 +44,23 @@ impl Ensemble {
     #[must_use]
     pub fn is_voter(&self, server: ServerId) -> bool {
         self.voters.contains(&server)
+    }
+
+    /// The observers in order of their ids.
+    pub fn observers(&self) -> impl Iterator<Item = ServerId> + '_ {
+        self.observers.iter().copied()
+    }
+
+    /// Whether `server` is a member without a vote.
+    #[must_use]
+    pub fn is_observer(&self, server: ServerId) -> bool {
+        self.observers.contains(&server)
+    }
+
+    /// Whether `server` belongs to the ensemble, with or without a vote.
+    #[must_use]
+    pub fn is_member(&self, server: ServerId) -> bool {
+        self.is_voter(server) || self.is_observer(server)
     }
 
     /// How many voters are a quorum.
@@ -98,4 +133,11 @@ pub struct Config {
     pub snap_count: usize,
     /// A deliberate fault, to measure the tester; `None` in every honest server.
     pub bug: Option<Bug>,
+}
+
+impl Config {
+    /// Whether this server is an observer.
+    pub(crate) fn observes(&self) -> bool {
+        self.ensemble.is_observer(self.me)
+    }
 }

@@ -3,6 +3,11 @@
 //! Decides whom to try, nothing more: safety comes from the epochs of discovery. Votes are compared by
 //! peerEpoch, then zxid, then server id; a round (logical clock) keeps votes of different elections
 //! apart; a decision waits a moment for a better vote.
+//!
+//! An observer finds the leader by the same rules, from the voters' votes alone. Nobody counts what it
+//! says, so it says one thing only: a vote that can never win, to ask for theirs. ZooKeeper's observers
+//! also pass on each better vote they hear of; with a thousand of them, that would be most of an
+//! election's messages, for nobody to read.
 
 use crate::config::Ensemble;
 use crate::out::Out;
@@ -24,11 +29,13 @@ struct Settled {
 /// An election this server takes part in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Election {
-    /// What this server votes for on its own account.
+    /// Whether this server has a vote, or only asks for those of others.
+    votes_itself: bool,
+    /// What this server votes for on its own account; [`Vote::NONE`] of an observer.
     initial: Vote,
     /// The best vote it knows.
     proposal: Vote,
-    /// Votes of this round, own one included (`recvset`).
+    /// Votes of this round, a voter's own one included (`recvset`).
     votes: BTreeMap<ServerId, Vote>,
     /// Servers of this round that are out of election already.
     in_round: BTreeMap<ServerId, Settled>,
@@ -42,21 +49,23 @@ pub(crate) struct Election {
 }
 
 impl Election {
-    /// Begins a round: one vote for oneself, sent to all.
+    /// Begins a round: one vote for oneself, sent to all voters.
     pub(crate) fn start(state: &mut State, out: &mut Out<'_>) -> Self {
-        state.round += 1;
         let me = state.config.me;
-        let initial = Vote { leader: me, zxid: state.log.last(), epoch: i64::from(state.current_epoch) };
-        out.trace(Trace::ElectionStarted {
-            round: state.round,
-            zxid: initial.zxid,
-            epoch: state.current_epoch,
-        });
+        let votes_itself = !state.config.observes();
+        let (own, epoch) = (state.log.last(), state.current_epoch);
+        // Rounds are the voters' to count. An observer takes the first one it hears of: one that came from
+        // its own lonely attempts could be above theirs, and keep it from listening.
+        state.round = if votes_itself { state.round + 1 } else { 0 };
+        let initial =
+            if votes_itself { Vote { leader: me, zxid: own, epoch: i64::from(epoch) } } else { Vote::NONE };
+        out.trace(Trace::ElectionStarted { round: state.round, zxid: own, epoch });
         let resend_after = state.config.timing.notification_min_ms;
         let mut election = Self {
+            votes_itself,
             initial,
             proposal: initial,
-            votes: BTreeMap::from([(me, initial)]),
+            votes: votes_itself.then_some((me, initial)).into_iter().collect(),
             in_round: BTreeMap::new(),
             settled: BTreeMap::new(),
             decide_at: None,
@@ -82,7 +91,11 @@ impl Election {
         out: &mut Out<'_>,
     ) -> Option<ServerId> {
         let ensemble = &state.config.ensemble;
-        // Who does not vote is answered by the server, but has no say; a candidate must be a voter.
+        // Who does not vote is answered, but has no say (`FastLeaderElection.WorkerReceiver`).
+        if self.votes_itself && ensemble.is_observer(from) && message.state == PeerState::Looking {
+            self.send(from, state, out);
+        }
+        // A candidate must be a voter.
         if !ensemble.is_voter(from) || !ensemble.is_voter(message.leader) {
             return None;
         }
@@ -116,23 +129,30 @@ impl Election {
             state.round = message.election_epoch;
             self.votes.clear();
             self.in_round.clear();
-            self.proposal = if vote.beats(&self.initial, &state.config) { vote } else { self.initial };
-            self.votes.insert(state.config.me, self.proposal);
-            self.decide_at = None;
-            self.send_all(state, out);
+            let best = if vote.beats(&self.initial, &state.config) { vote } else { self.initial };
+            self.propose(best, state, out);
         } else if message.election_epoch < state.round {
-            // It is behind: with our vote it learns the round.
-            self.send(from, state, out);
+            // It is behind: with our vote it learns the round, if ours is one to learn from.
+            if self.votes_itself {
+                self.send(from, state, out);
+            }
             return;
         } else if vote.beats(&self.proposal, &state.config) {
-            self.proposal = vote;
-            self.votes.insert(state.config.me, vote);
-            self.decide_at = None;
-            self.send_all(state, out);
+            self.propose(vote, state, out);
         }
         self.votes.insert(from, vote);
         self.settled.remove(&from);
         self.weigh(state, out);
+    }
+
+    /// Takes a better vote for its own; a voter says so to all.
+    fn propose(&mut self, vote: Vote, state: &State, out: &mut Out<'_>) {
+        self.proposal = vote;
+        self.decide_at = None;
+        if self.votes_itself {
+            self.votes.insert(state.config.me, vote);
+            self.send_all(state, out);
+        }
     }
 
     /// Looks whether a quorum shares the proposal. If everybody does, no better vote can come and the
@@ -201,9 +221,10 @@ impl Election {
         }
     }
 
-    /// Sends the present proposal to one server.
-    pub(crate) fn send(&self, to: ServerId, state: &State, out: &mut Out<'_>) {
-        out.notify(to, notification(PeerState::Looking, self.proposal, state.round, &state.config));
+    /// Sends the present proposal to one server; an observer's question.
+    fn send(&self, to: ServerId, state: &State, out: &mut Out<'_>) {
+        let vote = if self.votes_itself { self.proposal } else { self.initial };
+        out.notify(to, notification(PeerState::Looking, vote, state.round, &state.config));
     }
 }
 

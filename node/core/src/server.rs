@@ -5,8 +5,8 @@ use crate::clients::Submission;
 use crate::config::Config;
 use crate::election::Election;
 use crate::event::{ClientId, ConnId, Effect, Event, Now};
-use crate::follower::{Follower, obey_ghost};
 use crate::leader::Leader;
+use crate::learner::{Learner, obey_ghost};
 use crate::out::{Flow, Out, STAY};
 use crate::state::State;
 use crate::trace::Trace;
@@ -24,7 +24,7 @@ enum Role {
     /// Not started, or waiting for its own disk.
     Down,
     Looking(Election),
-    Following(Box<Follower>),
+    Learning(Box<Learner>),
     Leading(Box<Leader>),
 }
 
@@ -95,7 +95,7 @@ impl Server {
         match &self.role {
             Role::Down => None,
             Role::Looking(election) => Some(election.deadline()),
-            Role::Following(_) | Role::Leading(_) => Some(self.next_half_tick),
+            Role::Learning(_) | Role::Leading(_) => Some(self.next_half_tick),
         }
     }
 
@@ -121,9 +121,9 @@ impl Server {
         };
         match &self.role {
             Role::Down | Role::Looking(_) => {}
-            Role::Following(follower) => {
-                status.leader = Some(follower.leader());
-                status.pending_syncs = follower.pending_syncs();
+            Role::Learning(learner) => {
+                status.leader = Some(learner.leader());
+                status.pending_syncs = learner.pending_syncs();
             }
             Role::Leading(leader) => {
                 status.leader = Some(state.config.me);
@@ -165,7 +165,7 @@ impl Server {
     pub fn epoch(&self) -> Option<u32> {
         match &self.role {
             Role::Down | Role::Looking(_) => None,
-            Role::Following(follower) => follower.epoch(),
+            Role::Learning(learner) => learner.epoch(),
             Role::Leading(leader) => leader.epoch(),
         }
     }
@@ -175,7 +175,7 @@ impl Server {
     pub fn peer_state(&self) -> PeerState {
         match &self.role {
             Role::Down | Role::Looking(_) => PeerState::Looking,
-            Role::Following(_) => PeerState::Following,
+            Role::Learning(learner) => learner.peer_state(),
             Role::Leading(_) => PeerState::Leading,
         }
     }
@@ -185,7 +185,7 @@ impl Server {
     pub fn serving(&self) -> bool {
         match &self.role {
             Role::Down | Role::Looking(_) => false,
-            Role::Following(follower) => follower.serving(),
+            Role::Learning(learner) => learner.serving(),
             Role::Leading(leader) => leader.established(),
         }
     }
@@ -205,12 +205,12 @@ impl Server {
                     Role::Looking(_) => {
                         self.early.insert(conn, Vec::new());
                     }
-                    Role::Down | Role::Following(_) => out.close(conn),
+                    Role::Down | Role::Learning(_) => out.close(conn),
                 }
                 STAY
             }
             Event::LeaderUp { conn } => match &mut self.role {
-                Role::Following(follower) => follower.on_up(conn, state, out),
+                Role::Learning(learner) => learner.on_up(conn, state, out),
                 Role::Down | Role::Looking(_) | Role::Leading(_) => {
                     out.close(conn);
                     STAY
@@ -220,7 +220,7 @@ impl Server {
                 self.early.remove(&conn);
                 state.ghosts.remove(&conn);
                 match &mut self.role {
-                    Role::Following(follower) => follower.on_down(conn),
+                    Role::Learning(learner) => learner.on_down(conn),
                     Role::Leading(leader) => {
                         leader.on_down(conn, out);
                         STAY
@@ -232,7 +232,7 @@ impl Server {
             Event::Synced { token } => {
                 state.synced(token);
                 match &mut self.role {
-                    Role::Following(follower) => follower.on_synced(token, state, out),
+                    Role::Learning(learner) => learner.on_synced(token, state, out),
                     Role::Leading(leader) => leader.on_synced(token, state, out),
                     Role::Down | Role::Looking(_) => STAY,
                 }
@@ -241,7 +241,7 @@ impl Server {
                 state.truncating = false;
                 state.reload(recovered, out);
                 match &mut self.role {
-                    Role::Following(follower) => follower.on_truncated(state, out),
+                    Role::Learning(learner) => learner.on_truncated(state, out),
                     // The leader was lost while the disk cut the log.
                     Role::Down | Role::Looking(_) | Role::Leading(_) => {
                         ControlFlow::Break("the log is cut, it may take part again")
@@ -294,8 +294,8 @@ impl Server {
 
     fn submit(&mut self, submission: Submission, out: &mut Out<'_>) -> Flow {
         match &mut self.role {
-            Role::Following(follower) => {
-                follower.submit(submission, out);
+            Role::Learning(learner) => {
+                learner.submit(submission, out);
                 STAY
             }
             Role::Leading(leader) => leader.submit(submission, &mut self.state, out),
@@ -312,8 +312,8 @@ impl Server {
             (Role::Leading(leader), ConnId::Inbound(_)) => {
                 leader.on_message(conn, message, &mut self.state, out)
             }
-            (Role::Following(follower), ConnId::Outbound(_)) => {
-                follower.on_message(conn, message, &mut self.state, out)
+            (Role::Learning(learner), ConnId::Outbound(_)) => {
+                learner.on_message(conn, message, &mut self.state, out)
             }
             (Role::Looking(_), ConnId::Inbound(_)) => {
                 if let Some(said) = self.early.get_mut(&conn) {
@@ -322,7 +322,7 @@ impl Server {
                 STAY
             }
             // Of a role that is over; its connection is being closed.
-            (Role::Down | Role::Looking(_) | Role::Following(_) | Role::Leading(_), _) => STAY,
+            (Role::Down | Role::Looking(_) | Role::Learning(_) | Role::Leading(_), _) => STAY,
         }
     }
 
@@ -334,7 +334,7 @@ impl Server {
                 Some(leader) => self.elected(leader, out),
                 None => STAY,
             },
-            Role::Following(_) | Role::Leading(_) => {
+            Role::Learning(_) | Role::Leading(_) => {
                 if message.state == PeerState::Looking {
                     self.tell_vote(from, out);
                 }
@@ -368,7 +368,7 @@ impl Server {
         self.next_half_tick = out.now.mono_ms + self.half_tick_ms();
         match &mut self.role {
             Role::Down | Role::Looking(_) => STAY,
-            Role::Following(follower) => follower.on_half_tick(&self.state),
+            Role::Learning(learner) => learner.on_half_tick(&self.state),
             Role::Leading(leader) => leader.on_half_tick(&mut self.state, out),
         }
     }
@@ -377,12 +377,12 @@ impl Server {
         (self.state.config.timing.tick_ms / 2).max(1)
     }
 
-    /// The election is decided: lead or follow.
+    /// The election is decided: lead, follow or observe.
     fn elected(&mut self, leader: ServerId, out: &mut Out<'_>) -> Flow {
         let state = &mut self.state;
         state.settled_vote = match &self.role {
             Role::Looking(election) => Some(election.vote_for(leader)),
-            Role::Down | Role::Following(_) | Role::Leading(_) => None,
+            Role::Down | Role::Learning(_) | Role::Leading(_) => None,
         };
         self.next_half_tick = out.now.mono_ms + (state.config.timing.tick_ms / 2).max(1);
         let early = std::mem::take(&mut self.early);
@@ -390,8 +390,13 @@ impl Server {
             for conn in early.into_keys() {
                 out.close(conn);
             }
-            out.trace(Trace::State { state: PeerState::Following, reason: "it was outvoted" });
-            self.role = Role::Following(Box::new(Follower::start(leader, state, out)));
+            let (entered, reason) = if state.config.observes() {
+                (PeerState::Observing, "the voters have elected")
+            } else {
+                (PeerState::Following, "it was outvoted")
+            };
+            out.trace(Trace::State { state: entered, reason });
+            self.role = Role::Learning(Box::new(Learner::start(leader, state, out)));
             return STAY;
         }
         out.trace(Trace::State { state: PeerState::Leading, reason: "it was elected" });
@@ -431,7 +436,7 @@ impl Server {
         let (leading, epoch) = match &self.role {
             Role::Down => return,
             Role::Looking(_) => (false, None),
-            Role::Following(follower) => (false, follower.epoch()),
+            Role::Learning(learner) => (false, learner.epoch()),
             Role::Leading(leader) => (true, leader.epoch()),
         };
         if !matches!(self.role, Role::Looking(_)) {
@@ -440,7 +445,7 @@ impl Server {
         self.state.clients.close_all(out);
         match std::mem::replace(&mut self.role, Role::Down) {
             Role::Down | Role::Looking(_) => {}
-            Role::Following(follower) => follower.leave(&mut self.state, out),
+            Role::Learning(learner) => learner.leave(&mut self.state, out),
             Role::Leading(leader) => leader.leave(out),
         }
     }

@@ -189,10 +189,11 @@ impl State {
             }
         };
         out.effects.push(Effect::Deliver(entry.clone()));
+        let bytes = entry.txn.clone();
         let outcome = self.tree.apply(&header, &txn);
         self.log.mark_applied();
         self.since_snapshot += 1;
-        Some(Applied { header, txn, outcome })
+        Some(Applied { header, txn, bytes, outcome })
     }
 
     /// Applies the log up to `to` for nobody's sake: no client waits for the answers.

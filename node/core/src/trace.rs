@@ -39,6 +39,8 @@ pub enum SyncReason {
     NothingOfItsEpoch,
     /// TRUNC, then the rest.
     Tail,
+    /// TRUNC of an observer that holds what is not committed: it voted once, or follows another program.
+    ObserverAhead,
     /// SNAP, because the leader's memory begins later.
     Forgotten,
     /// SNAP, because the leader knows nothing of the learner's last epoch.
@@ -49,11 +51,12 @@ pub enum SyncReason {
 
 impl SyncReason {
     /// Every branch.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NothingMissing,
         Self::Prefix,
         Self::NothingOfItsEpoch,
         Self::Tail,
+        Self::ObserverAhead,
         Self::Forgotten,
         Self::UnknownEpoch,
         Self::AskedFor,
@@ -64,7 +67,7 @@ impl SyncReason {
     pub const fn mode(self) -> SyncMode {
         match self {
             Self::NothingMissing | Self::Prefix | Self::NothingOfItsEpoch => SyncMode::Diff,
-            Self::Tail => SyncMode::Trunc,
+            Self::Tail | Self::ObserverAhead => SyncMode::Trunc,
             Self::Forgotten | Self::UnknownEpoch | Self::AskedFor => SyncMode::Snap,
         }
     }
@@ -77,6 +80,7 @@ impl SyncReason {
             Self::Prefix => "its log is a prefix of ours",
             Self::NothingOfItsEpoch => "it has no transaction of its last epoch",
             Self::Tail => "its log has a tail that ours has not",
+            Self::ObserverAhead => "an observer keeps what is committed",
             Self::Forgotten => "it is behind what is in memory",
             Self::UnknownEpoch => "it has an epoch that ours has not",
             Self::AskedFor => "it asks for the whole tree",
@@ -115,7 +119,7 @@ pub enum Trace {
         /// The epoch.
         epoch: u32,
     },
-    /// A follower promised an epoch durably.
+    /// A follower or observer promised an epoch durably.
     EpochAccepted {
         /// The epoch.
         epoch: u32,
@@ -164,7 +168,7 @@ pub enum Trace {
         /// The leader.
         leader: ServerId,
     },
-    /// A leader or follower gave up its role.
+    /// A leader, follower or observer gave up its role.
     SteppedDown {
         /// The epoch it had (0: none yet).
         epoch: u32,

@@ -17,6 +17,11 @@ pub(crate) struct Vote {
 }
 
 impl Vote {
+    /// The vote of a server that has none: it loses against every other
+    /// (`FastLeaderElection.getInitId`, `getInitLastLoggedZxid`, `getPeerEpoch` of an observer).
+    pub(crate) const NONE: Self =
+        Self { leader: ServerId(i64::MIN), zxid: Zxid::from_bits(i64::MIN.cast_unsigned()), epoch: i64::MIN };
+
     pub(crate) fn of(message: &Notification) -> Self {
         Self { leader: message.leader, zxid: message.zxid, epoch: message.peer_epoch }
     }

@@ -3,7 +3,7 @@
 //! into the files; read the difference before you keep it.
 //!
 //! A script is a list of blocks: a line `> command`, then the journal it causes. Commands:
-//! `start N…`, `crash N`, `pause N`, `resume N`, `cut A… | B…`, `heal`, `lose N` (what N sent and has not
+//! `servers N`, `servers N observers K` (numbered behind the voters), `start N…`, `crash N`, `pause N`, `resume N`, `cut A… | B…`, `heal`, `lose N` (what N sent and has not
 //! arrived), `run MS`, `settle`, `open NAME N` (a client of server N), `create NAME PATH DATA`,
 //! `set NAME PATH DATA`, `read NAME PATH` (sync, then getData), `answers NAME`, `pings on`.
 
@@ -30,6 +30,7 @@ impl Script {
         let mut said = String::new();
         match words.as_slice() {
             ["servers", n] => self.world = World::new(number(n)),
+            ["servers", n, "observers", k] => self.world = World::with_observers(number(n), number(k)),
             ["start", ids @ ..] => ids.iter().for_each(|id| self.world.start(number(id))),
             ["crash", id] => self.world.crash(number(id)),
             ["pause", id] => self.world.pause(number(id)),

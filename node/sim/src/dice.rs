@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn weights_count() {
         let mut dice = Dice::new(4, "weights");
-        let drawn: Vec<char> = (0..1_000).filter_map(|_| dice.weighted(&[('a', 9), ('b', 0), ('c', 1)])).collect();
+        let drawn: Vec<char> =
+            (0..1_000).filter_map(|_| dice.weighted(&[('a', 9), ('b', 0), ('c', 1)])).collect();
         let count = |letter| drawn.iter().filter(|one| **one == letter).count();
         assert!(count('b') == 0 && count('a') > 7 * count('c'), "{} {}", count('a'), count('c'));
         assert_eq!(dice.weighted(&[('a', 0)]), None);

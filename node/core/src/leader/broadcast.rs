@@ -1,5 +1,5 @@
 //! Phase 3 from the leader's side: propose in order, commit what a quorum has on disk, in order (Zab
-//! paper §IV.C; `Leader.propose`, `processAck`, `tryToCommit`).
+//! paper §IV.C; `Leader.propose`, `processAck`, `tryToCommit`). Observers hear of it then (`inform`).
 
 use super::{Leader, Phase};
 use crate::bug::Bug;
@@ -70,7 +70,7 @@ impl Leader {
             TxnHeader { session: request.session, cxid: request.cxid, zxid, time_ms: out.now.wall_ms };
         let txn: Bytes = txn::encode(&header, &txn).into();
         for (conn, learner) in &mut self.learners {
-            if learner.is_forwarding() {
+            if learner.is_forwarding() && !learner.observes {
                 learner.sent(zxid, self.half_ticks);
                 out.send(*conn, QuorumMessage::Proposal { zxid, txn: txn.clone() });
             }
@@ -93,9 +93,17 @@ impl Leader {
         while let Some(applied) = state.apply_next(to, out) {
             let zxid = applied.header.zxid;
             for (conn, learner) in &self.learners {
-                if learner.is_forwarding() {
-                    out.send(*conn, QuorumMessage::Commit { zxid });
+                if !learner.is_forwarding() {
+                    continue;
                 }
+                out.send(
+                    *conn,
+                    if learner.observes {
+                        QuorumMessage::Inform { zxid, txn: applied.bytes.clone() }
+                    } else {
+                        QuorumMessage::Commit { zxid }
+                    },
+                );
             }
             self.outstanding.applied(zxid, applied.header.session, &applied.txn);
             self.sessions.applied(&applied, out.now.mono_ms, &state.config.timing);

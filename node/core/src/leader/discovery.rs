@@ -11,20 +11,29 @@ use zab_wire::quorum::QuorumMessage;
 use zab_wire::{ServerId, Zxid};
 
 impl Leader {
-    /// FOLLOWERINFO: who connected, and the highest epoch it has promised.
-    pub(super) fn on_follower_info(
+    /// FOLLOWERINFO or OBSERVERINFO: who connected, and the highest epoch it has promised.
+    pub(super) fn on_introduction(
         &mut self,
         conn: ConnId,
+        observes: bool,
         accepted_epoch: u32,
         server: ServerId,
         state: &mut State,
         out: &mut Out<'_>,
     ) -> Flow {
-        if !state.config.ensemble.is_voter(server) || server == state.config.me {
+        let ensemble = &state.config.ensemble;
+        let refusal = if !ensemble.is_member(server) || server == state.config.me {
+            Some("it is no member of the ensemble")
+        } else if observes != ensemble.is_observer(server) {
+            Some("it takes itself for an observer, or for none, and is not")
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
             if let Some(stranger) = self.learners.get_mut(&conn) {
                 stranger.server = Some(server);
             }
-            self.drop_learner(conn, "it is no member of the ensemble", out);
+            self.drop_learner(conn, reason, out);
             return STAY;
         }
         let Some(learner) = self.learners.get_mut(&conn).filter(|learner| learner.stage == Stage::New) else {
@@ -32,6 +41,7 @@ impl Leader {
             return STAY;
         };
         learner.server = Some(server);
+        learner.observes = observes;
         learner.stage = Stage::Introduced;
         // One connection per server: it has given up the former one, even if that is not noticed here.
         let former = self.learners.iter().find(|(id, other)| **id != conn && other.server == Some(server));
@@ -39,6 +49,9 @@ impl Leader {
             self.drop_learner(former, "it connected again", out);
         }
         match self.epoch {
+            // The new epoch is above its promise as well, or it could not follow; but it is nobody of the
+            // quorum that is waited for (`Leader.getEpochToPropose`).
+            None if observes => self.highest_accepted = self.highest_accepted.max(accepted_epoch),
             None => {
                 self.highest_accepted = self.highest_accepted.max(accepted_epoch);
                 self.introduced.insert(server);
@@ -46,7 +59,8 @@ impl Leader {
             }
             // It has promised a later epoch to somebody, so it can never follow this one; and whoever
             // that was may be leading. A leader gives way: the next epoch will be above both.
-            Some(epoch) if accepted_epoch > epoch && !state.has_bug(Bug::SkipEpochCheck) => {
+            // Not to an observer, though: it has no say. It refuses the epoch itself.
+            Some(epoch) if accepted_epoch > epoch && !observes && !state.has_bug(Bug::SkipEpochCheck) => {
                 out.trace(Trace::Fenced {
                     what: "own leadership",
                     peer: Some(server),
@@ -55,6 +69,7 @@ impl Leader {
                 });
                 return give_up("a follower has promised a later epoch");
             }
+            Some(_) if observes && self.phase != Phase::Established => {}
             Some(_) => {
                 if !matches!(self.phase, Phase::ChoosingEpoch { .. }) {
                     self.invite(conn, out);
@@ -84,16 +99,21 @@ impl Leader {
         out.trace(Trace::EpochProposed { epoch });
         self.enter(Phase::EpochProposed);
         self.promised.insert(state.config.me);
+        self.invite_all(false, out);
+        self.enter_epoch_with_quorum(state, out);
+    }
+
+    /// Invites those who have introduced themselves and wait for it: followers or observers.
+    pub(super) fn invite_all(&mut self, observers: bool, out: &mut Out<'_>) {
         let introduced: Vec<ConnId> = self
             .learners
             .iter()
-            .filter(|(_, learner)| learner.stage == Stage::Introduced)
+            .filter(|(_, learner)| learner.stage == Stage::Introduced && learner.observes == observers)
             .map(|(conn, _)| *conn)
             .collect();
         for conn in introduced {
             self.invite(conn, out);
         }
-        self.enter_epoch_with_quorum(state, out);
     }
 
     /// LEADERINFO.
@@ -101,6 +121,8 @@ impl Leader {
         let epoch = self.epoch.expect("the epoch was chosen");
         if let Some(learner) = self.learners.get_mut(&conn) {
             learner.stage = Stage::Invited;
+            // However long it was kept waiting, from now on it is its turn to speak.
+            learner.heard_at = self.half_ticks;
             out.send(conn, QuorumMessage::LeaderInfo { epoch });
         }
     }
@@ -122,6 +144,7 @@ impl Leader {
         // Nothing in its log and no promise: see `Follower::acknowledge_epoch`.
         let whole_tree = current_epoch.is_none() && last_zxid == Zxid::ZERO;
         learner.stage = Stage::Promised { last_zxid, whole_tree };
+        // An observer is always here: it is invited by an established leader.
         if self.phase != Phase::EpochProposed {
             self.synchronize(conn, state, out);
             return STAY;

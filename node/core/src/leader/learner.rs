@@ -9,7 +9,7 @@ use zab_wire::{ServerId, Zxid};
 pub(super) enum Stage {
     /// Connected.
     New,
-    /// FOLLOWERINFO is here.
+    /// FOLLOWERINFO or OBSERVERINFO is here. An observer waits here until its leader is established.
     Introduced,
     /// LEADERINFO is sent.
     Invited,
@@ -27,6 +27,8 @@ pub(super) enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Learner {
     pub(super) server: Option<ServerId>,
+    /// Whether it has no vote; known from its introduction on.
+    pub(super) observes: bool,
     pub(super) stage: Stage,
     /// The last proposal on its disk.
     pub(super) acked: Zxid,
@@ -45,6 +47,7 @@ impl Learner {
     pub(super) fn new(half_ticks: u64) -> Self {
         Self {
             server: None,
+            observes: false,
             stage: Stage::New,
             acked: Zxid::ZERO,
             heard_at: half_ticks,
@@ -55,14 +58,19 @@ impl Learner {
         }
     }
 
-    /// Whether it gets live traffic.
+    /// Whether it gets live traffic: proposals and commits, or, if it observes, INFORMs.
     pub(super) fn is_forwarding(&self) -> bool {
         self.stage >= Stage::Synchronizing
     }
 
+    /// Whether it has the initial history, so that it is pinged and must not be silent for long.
+    pub(super) fn has_taken_over(&self) -> bool {
+        self.stage >= Stage::Acknowledged
+    }
+
     /// Whether its acknowledgements and pongs count.
     pub(super) fn counts(&self) -> bool {
-        self.stage >= Stage::Acknowledged
+        self.has_taken_over() && !self.observes
     }
 
     /// A proposal was sent to it.
@@ -81,7 +89,7 @@ impl Learner {
 
     /// Why it is to be dropped, if it is.
     pub(super) fn overdue(&self, half_ticks: u64, timing: &Timing) -> Option<&'static str> {
-        let limit_ms = if self.counts() { timing.sync_limit_ms } else { timing.init_limit_ms };
+        let limit_ms = if self.has_taken_over() { timing.sync_limit_ms } else { timing.init_limit_ms };
         let over = |since: u64, limit_ms: u64| (half_ticks - since) * timing.tick_ms > 2 * limit_ms;
         if over(self.heard_at, limit_ms) {
             return Some("it was silent too long");

@@ -3,6 +3,10 @@
 //! Three barriers, each needs a quorum and must be passed within initLimit: FOLLOWERINFO
 //! ([`discovery`]: the epoch is chosen), ACKEPOCH (the epoch is promised, the leader's log is the
 //! newest), NEWLEADER's ACK ([`synchronization`]: the initial history is durable). Then [`broadcast`].
+//!
+//! Observers are learners that carry no weight: no barrier, commit, sync or life sign counts them. What
+//! comes after OBSERVERINFO has to wait for them until the leader is established
+//! ([`crate::learner`] says what that is good for).
 
 mod broadcast;
 mod discovery;
@@ -52,11 +56,11 @@ pub(crate) struct Leader {
     epoch: Option<u32>,
     /// The highest acceptedEpoch among those who introduced themselves.
     highest_accepted: u32,
-    /// Who introduced itself (self included).
+    /// Which voters introduced themselves (self included).
     introduced: BTreeSet<ServerId>,
-    /// Who promised the epoch (self included).
+    /// Which voters promised the epoch (self included).
     promised: BTreeSet<ServerId>,
-    /// Who has the initial history on disk (self included).
+    /// Which voters have the initial history on disk (self included).
     took_over: BTreeSet<ServerId>,
     learners: BTreeMap<ConnId, Learner>,
     /// The last zxid given away; `epoch << 32` before the first.
@@ -102,10 +106,13 @@ impl Leader {
         self.phase == Phase::Established
     }
 
-    /// Learners connected, and those of them that are up to date.
+    /// Learners connected, and the followers among them that are up to date.
     pub(crate) fn learner_counts(&self) -> (usize, usize) {
-        let synced = self.learners.values().filter(|learner| learner.stage == Stage::Serving).count();
-        (self.learners.len(), synced)
+        (self.learners.len(), self.synced_followers().count())
+    }
+
+    fn synced_followers(&self) -> impl Iterator<Item = &Learner> {
+        self.learners.values().filter(|learner| learner.stage == Stage::Serving && !learner.observes)
     }
 
     pub(crate) fn pending_syncs(&self) -> usize {
@@ -141,7 +148,10 @@ impl Leader {
         learner.heard_at = self.half_ticks;
         match message {
             QuorumMessage::FollowerInfo { accepted_epoch, server, .. } => {
-                self.on_follower_info(conn, accepted_epoch, server, state, out)
+                self.on_introduction(conn, false, accepted_epoch, server, state, out)
+            }
+            QuorumMessage::ObserverInfo { accepted_epoch, server, .. } => {
+                self.on_introduction(conn, true, accepted_epoch, server, state, out)
             }
             QuorumMessage::AckEpoch { last_zxid, current_epoch } => {
                 self.on_ack_epoch(conn, last_zxid, current_epoch, state, out)
@@ -163,10 +173,6 @@ impl Leader {
             }
             QuorumMessage::Revalidate { session, timeout_ms } if learner.stage == Stage::Serving => {
                 self.on_revalidate(Some(conn), session, timeout_ms, state, out);
-                STAY
-            }
-            QuorumMessage::ObserverInfo { .. } => {
-                self.drop_learner(conn, "observers are not served by this build", out);
                 STAY
             }
             QuorumMessage::Request(_)
@@ -220,13 +226,13 @@ impl Leader {
         let timing = state.config.timing;
         if self.phase != Phase::Established {
             // Who has acknowledged NEWLEADER expects a sign of life each syncLimit while others take longer.
-            self.start_ping_round(state, out);
+            self.start_ping_round(Learner::has_taken_over, state, out);
             if self.phase_half_ticks * timing.tick_ms > 2 * timing.init_limit_ms {
                 return give_up("no quorum of followers within initLimit");
             }
             return STAY;
         }
-        self.start_ping_round(state, out);
+        self.start_ping_round(Learner::has_taken_over, state, out);
         self.drop_silent_learners(state, out);
         for (session, timeout_ms) in state.clients.take_touched() {
             self.touch(session, timeout_ms, state, out);
@@ -235,12 +241,8 @@ impl Leader {
             return STAY;
         }
         self.expire_sessions(state, out)?;
-        let mut synced: BTreeSet<ServerId> = self
-            .learners
-            .values()
-            .filter(|learner| learner.stage == Stage::Serving)
-            .filter_map(|learner| learner.server)
-            .collect();
+        let mut synced: BTreeSet<ServerId> =
+            self.synced_followers().filter_map(|learner| learner.server).collect();
         synced.insert(state.config.me);
         if state.config.ensemble.is_quorum(&synced) {
             STAY

@@ -12,9 +12,10 @@
 //!    applied all of it.
 //!
 //! PING and its answer are ZooKeeper's own packets, so Apache followers take part without knowing. One
-//! round serves all syncs that arrived before it, at most one extra round is under way.
+//! round serves all syncs that arrived before it, at most one extra round is under way. Observers are
+//! not asked: their answers count for nothing.
 
-use super::{Leader, Phase};
+use super::{Leader, Learner, Phase};
 use crate::bug::Bug;
 use crate::clients::SyncRequest;
 use crate::event::ConnId;
@@ -76,7 +77,7 @@ impl Leader {
         };
         self.syncs.waiting.push_back(WaitingSync { origin, after, round });
         if !under_way && round > 0 {
-            self.start_ping_round(state, out);
+            self.start_ping_round(Learner::counts, state, out);
         }
         self.release_syncs(state, out);
     }
@@ -96,11 +97,16 @@ impl Leader {
         self.release_syncs(state, out);
     }
 
-    /// Pings every learner that counts.
-    pub(super) fn start_ping_round(&mut self, state: &mut State, out: &mut Out<'_>) {
+    /// Pings every learner of a kind.
+    pub(super) fn start_ping_round(
+        &mut self,
+        whom: fn(&Learner) -> bool,
+        state: &mut State,
+        out: &mut Out<'_>,
+    ) {
         self.syncs.sent += 1;
         for (conn, learner) in &mut self.learners {
-            if learner.counts() {
+            if whom(learner) {
                 learner.pings.push_back(self.syncs.sent);
                 out.send(*conn, QuorumMessage::Ping { zxid: self.last_proposed, touched: Vec::new() });
             }
@@ -133,7 +139,7 @@ impl Leader {
         self.release_syncs(state, out);
         let more = self.syncs.waiting.back().is_some_and(|sync| sync.round > self.syncs.sent);
         if more && self.syncs.answered == self.syncs.sent {
-            self.start_ping_round(state, out);
+            self.start_ping_round(Learner::counts, state, out);
         }
     }
 

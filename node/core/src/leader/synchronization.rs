@@ -20,6 +20,17 @@ struct SyncPlan {
     after: Zxid,
 }
 
+/// What a learner has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Theirs {
+    /// The end of its log.
+    last: Zxid,
+    /// Whether it asks for the whole tree.
+    whole_tree: bool,
+    /// Whether it is an observer.
+    observes: bool,
+}
+
 /// Chooses how to bring a learner whose log ends with `theirs` to a history whose committed part ends
 /// with `end`.
 ///
@@ -27,19 +38,26 @@ struct SyncPlan {
 /// rule here is finer: an epoch has one leader and its proposals have no holes, so when the own log has
 /// transactions of the learner's last epoch, the last of them is in the learner's log too, and cutting
 /// there is enough. Only an epoch of which nothing is known here needs the whole tree.
-fn plan(log: &Log, theirs: Zxid, whole_tree: bool, end: Zxid, applied: Zxid) -> SyncPlan {
+///
+/// What a follower has behind `end` is under way and left to be acknowledged. An observer acknowledges
+/// nothing and has nothing of that kind, unless it voted once or followed another leader's habits: then
+/// it is cut.
+fn plan(log: &Log, theirs: Theirs, end: Zxid, applied: Zxid) -> SyncPlan {
+    let Theirs { last: theirs, whole_tree, observes } = theirs;
     let diff = |reason| SyncPlan { reason, zxid: end, after: theirs };
     let snap = |reason| SyncPlan { reason, zxid: applied, after: applied };
+    let trunc = |to, reason| SyncPlan { reason, zxid: to, after: to };
     match log.place(theirs) {
         _ if whole_tree => snap(SyncReason::AskedFor),
         Place::Forgotten => snap(SyncReason::Forgotten),
+        Place::Before(_) if observes && theirs > end => trunc(end, SyncReason::ObserverAhead),
         Place::Before(_) if theirs == end => diff(SyncReason::NothingMissing),
         Place::Before(_) => diff(SyncReason::Prefix),
         Place::Missing(_) if theirs.counter == 0 => diff(SyncReason::NothingOfItsEpoch),
         Place::Missing(at) => {
             let known = log.zxid_before(at);
             if known.epoch == theirs.epoch {
-                SyncPlan { reason: SyncReason::Tail, zxid: known, after: known }
+                trunc(known, SyncReason::Tail)
             } else {
                 snap(SyncReason::UnknownEpoch)
             }
@@ -52,7 +70,7 @@ impl Leader {
     /// so no proposal can fall between the history and the traffic (ZOOKEEPER-962).
     pub(super) fn synchronize(&mut self, conn: ConnId, state: &State, out: &mut Out<'_>) {
         let epoch = self.epoch.expect("the epoch was chosen");
-        let Some(Learner { server: Some(server), stage: stage @ Stage::Promised { .. }, .. }) =
+        let Some(Learner { server: Some(server), observes, stage: stage @ Stage::Promised { .. }, .. }) =
             self.learners.get_mut(&conn)
         else {
             return;
@@ -61,7 +79,8 @@ impl Leader {
         // Before it is established, a leader's whole log is the initial history; later, the committed part.
         let applied = state.log.applied();
         let end = if self.phase == Phase::Established { applied } else { state.log.last() };
-        let plan = plan(&state.log, last_zxid, whole_tree, end, applied);
+        let theirs = Theirs { last: last_zxid, whole_tree, observes: *observes };
+        let plan = plan(&state.log, theirs, end, applied);
         out.trace(Trace::SyncStarted { learner: *server, reason: plan.reason, from: last_zxid, to: end });
         out.send(
             conn,
@@ -71,7 +90,8 @@ impl Leader {
                 SyncMode::Snap => QuorumMessage::Snap { zxid: plan.zxid, tree: state.tree.to_snapshot() },
             },
         );
-        for entry in state.log.after(plan.after) {
+        // Observers get the history as followers do, but nothing that is not committed.
+        for entry in state.log.after(plan.after).take_while(|entry| entry.zxid <= end || !*observes) {
             out.send(conn, QuorumMessage::Proposal { zxid: entry.zxid, txn: entry.txn.clone() });
             if entry.zxid <= end {
                 out.send(conn, QuorumMessage::Commit { zxid: entry.zxid });
@@ -90,7 +110,9 @@ impl Leader {
         match learner.stage {
             Stage::Synchronizing if Some(zxid) == epoch => {
                 learner.stage = Stage::Acknowledged;
-                self.took_over.extend(learner.server);
+                if !learner.observes {
+                    self.took_over.extend(learner.server);
+                }
                 if self.phase == Phase::Established {
                     self.welcome(conn, out);
                 } else {
@@ -140,6 +162,7 @@ impl Leader {
         for conn in acknowledged {
             self.welcome(conn, out);
         }
+        self.invite_all(true, out);
     }
 
     /// UPTODATE.
@@ -167,8 +190,12 @@ mod tests {
         Log::starting_at(z(1, 1), entries.map(entry).to_vec())
     }
 
+    fn follower(last: Zxid) -> Theirs {
+        Theirs { last, whole_tree: false, observes: false }
+    }
+
     fn planned(theirs: Zxid) -> (SyncMode, Zxid, Zxid) {
-        let SyncPlan { reason, zxid, after } = plan(&log(), theirs, false, z(3, 2), z(3, 2));
+        let SyncPlan { reason, zxid, after } = plan(&log(), follower(theirs), z(3, 2), z(3, 2));
         (reason.mode(), zxid, after)
     }
 
@@ -202,26 +229,34 @@ mod tests {
     #[test]
     fn an_empty_learner_of_a_whole_log_gets_all_of_it_as_diff() {
         let log = Log::starting_at(Zxid::ZERO, vec![LogEntry { zxid: z(1, 1), txn: bytes::Bytes::new() }]);
-        assert_eq!(plan(&log, Zxid::ZERO, false, z(1, 1), z(1, 1)).reason.mode(), SyncMode::Diff);
+        assert_eq!(plan(&log, follower(Zxid::ZERO), z(1, 1), z(1, 1)).reason.mode(), SyncMode::Diff);
     }
 
     #[test]
     fn a_learner_that_asks_for_the_whole_tree_gets_it() {
         let log = Log::starting_at(Zxid::ZERO, Vec::new());
-        assert_eq!(plan(&log, Zxid::ZERO, true, Zxid::ZERO, Zxid::ZERO).reason.mode(), SyncMode::Snap);
+        let theirs = Theirs { whole_tree: true, ..follower(Zxid::ZERO) };
+        assert_eq!(plan(&log, theirs, Zxid::ZERO, Zxid::ZERO).reason.mode(), SyncMode::Snap);
     }
 
     #[test]
     fn an_empty_leader_replaces_what_it_knows_nothing_of() {
         assert_eq!(
-            plan(&Log::default(), z(1, 2), false, Zxid::ZERO, Zxid::ZERO).reason.mode(),
+            plan(&Log::default(), follower(z(1, 2)), Zxid::ZERO, Zxid::ZERO).reason.mode(),
             SyncMode::Snap
         );
     }
 
     #[test]
     fn a_proposal_under_way_is_not_cut_but_left_to_be_acknowledged() {
-        let SyncPlan { reason, zxid, after } = plan(&log(), z(3, 1), false, z(1, 3), z(1, 3));
+        let SyncPlan { reason, zxid, after } = plan(&log(), follower(z(3, 1)), z(1, 3), z(1, 3));
         assert_eq!((reason.mode(), zxid, after), (SyncMode::Diff, z(1, 3), z(3, 1)));
+    }
+
+    #[test]
+    fn an_observer_keeps_no_proposal_under_way() {
+        let theirs = Theirs { observes: true, ..follower(z(3, 1)) };
+        let SyncPlan { reason, zxid, after } = plan(&log(), theirs, z(1, 3), z(1, 3));
+        assert_eq!((reason.mode(), zxid, after), (SyncMode::Trunc, z(1, 3), z(1, 3)));
     }
 }

@@ -12,6 +12,7 @@ mod snapshot;
 pub(crate) use path::{parent, validate};
 
 use acl::AclTable;
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use zab_wire::client::{ErrorCode, Outcome, Response, Stat};
 use zab_wire::snapshot::StatPersisted;
@@ -53,6 +54,8 @@ impl Node {
 pub(crate) struct Applied {
     pub(crate) header: TxnHeader,
     pub(crate) txn: Txn,
+    /// Both as they are in the log.
+    pub(crate) bytes: Bytes,
     pub(crate) outcome: Outcome,
 }
 

@@ -90,9 +90,9 @@ impl Faults {
         world.heal();
         self.held.into_iter().for_each(|id| world.release_disk(id));
         self.paused.into_iter().for_each(|id| world.resume(id));
-        let mut up = world.ids();
+        let mut up = world.voters();
         let majority = up.len() / 2 + 1;
-        let mut off = Vec::new();
+        let mut off = world.observers();
         while up.len() > majority {
             off.extend(dice.take(&mut up));
         }

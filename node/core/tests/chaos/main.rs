@@ -21,7 +21,10 @@ const STEPS: u32 = 200;
 
 fn play(seed: u64, bug: Option<Bug>) -> Tally {
     let mut dice = Dice::new(seed);
-    let mut world = World::new(dice.one_of(&[3, 5]));
+    let voters = dice.one_of(&[3, 5]);
+    // Not by the dice: worlds without observers stay what they were.
+    let observers = i64::try_from(seed % 4).expect("it is small") / 2;
+    let mut world = World::with_observers(voters, observers);
     // As few as a learner can miss: the leader sends DIFF, or what its disk holds, or SNAP.
     world.snap_count = dice.one_of(&[2, 5, 20, 1_000]);
     world.commit_log_count = dice.one_of(&[1, 2, 5, 30]);
@@ -35,6 +38,10 @@ fn play(seed: u64, bug: Option<Bug>) -> Tally {
     let mut actors: Vec<Actor> = (0..4).map(|_| Actor::new(xid_per_connection, &mut ledger)).collect();
     let mut faults = Faults::new(2 + dice.roll(8));
     for _ in 0..STEPS {
+        for id in world.observers() {
+            let gave_up = world.traced(id, "learner.proposals_abandoned");
+            assert_eq!(gave_up, 0, "the observer {id} had logged what was not committed");
+        }
         world.forget_journal();
         faults.maybe(&mut world, &mut dice);
         for _ in 0..dice.roll(4) {

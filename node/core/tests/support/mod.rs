@@ -62,6 +62,8 @@ pub(crate) type Answer = (Zxid, Result<Response, i32>);
 pub(crate) struct World {
     pub(crate) now_ms: u64,
     hosts: BTreeMap<i64, Host>,
+    /// Which of them have no vote.
+    observers: BTreeSet<i64>,
     flights: VecDeque<Flight>,
     peers: BTreeMap<End, End>,
     cut: BTreeSet<(i64, i64)>,
@@ -86,6 +88,11 @@ pub(crate) struct World {
 impl World {
     /// A world of `n` servers that have not started.
     pub(crate) fn new(n: i64) -> Self {
+        Self::with_observers(n, 0)
+    }
+
+    /// A world of `n` voters and, numbered behind them, `k` observers that have not started.
+    pub(crate) fn with_observers(n: i64, k: i64) -> Self {
         let host = || Host {
             server: None,
             paused: false,
@@ -97,7 +104,8 @@ impl World {
         };
         Self {
             now_ms: 1_000,
-            hosts: (1..=n).map(|id| (id, host())).collect(),
+            hosts: (1..=n + k).map(|id| (id, host())).collect(),
+            observers: (n + 1..=n + k).collect(),
             flights: VecDeque::new(),
             peers: BTreeMap::new(),
             cut: BTreeSet::new(),
@@ -116,17 +124,37 @@ impl World {
 
     /// A world of `n` servers that run, with a leader.
     pub(crate) fn established(n: i64) -> Self {
-        let mut world = Self::new(n);
-        for id in 1..=n {
+        Self::established_with_observers(n, 0)
+    }
+
+    /// A world of `n` voters with a leader, and `k` observers that serve.
+    pub(crate) fn established_with_observers(n: i64, k: i64) -> Self {
+        let mut world = Self::with_observers(n, k);
+        for id in world.ids() {
             world.start(id);
         }
         world.run_until("a leader is established", |world| world.leader().is_some());
         world.run_for(2 * TICK_MS);
+        world.run_until("the observers serve", |world| world.observers().iter().all(|id| world.serving(*id)));
         world
     }
 
+    /// All servers.
     pub(crate) fn ids(&self) -> Vec<i64> {
         self.hosts.keys().copied().collect()
+    }
+
+    pub(crate) fn voters(&self) -> Vec<i64> {
+        self.hosts.keys().copied().filter(|id| !self.observers.contains(id)).collect()
+    }
+
+    pub(crate) fn observers(&self) -> Vec<i64> {
+        self.observers.iter().copied().collect()
+    }
+
+    /// Takes a server's vote away, for servers that start from now on.
+    pub(crate) fn demote(&mut self, id: i64) {
+        self.observers.insert(id);
     }
 
     /// Plants a bug in a server that has not started.
@@ -138,11 +166,11 @@ impl World {
 
     /// Starts a server from its disk.
     pub(crate) fn start(&mut self, id: i64) {
-        let voters = self.hosts.keys().map(|id| ServerId(*id));
+        let named = |ids: Vec<i64>| ids.into_iter().map(ServerId);
         let host = self.hosts.get(&id).expect("a server of this world");
         let config = Config {
             me: ServerId(id),
-            ensemble: Ensemble::new(voters),
+            ensemble: Ensemble::with_observers(named(self.voters()), named(self.observers())),
             timing: Timing::new(TICK_MS, 10, 5),
             config_text: "version=0".to_owned(),
             commit_log_count: self.commit_log_count,
@@ -259,6 +287,17 @@ impl World {
     /// How often a message was delivered, by the beginning of its line.
     pub(crate) fn delivered(&self, beginning: &str) -> usize {
         self.deliveries.iter().filter(|delivery| delivery.starts_with(beginning)).count()
+    }
+
+    /// The votes a server has sent that have not arrived, and to whom.
+    pub(crate) fn votes_under_way(&self, from: i64) -> Vec<(i64, Notification)> {
+        self.flights
+            .iter()
+            .filter_map(|flight| match flight {
+                Flight::Vote { from: sender, to, vote } if *sender == from => Some((*to, vote.clone())),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Loses everything a server has sent that has not arrived.
@@ -531,6 +570,11 @@ impl World {
         let response = ConnectResponse::from_slice(&frame.expect("the server serves")).unwrap();
         client.session = response.session;
         client
+    }
+
+    /// Asks for a new session and waits for nothing.
+    pub(crate) fn connect_without_waiting(&mut self, at: i64) -> Client {
+        self.open(at, SessionId(0), Zxid::ZERO)
     }
 
     /// Sends a ConnectRequest and waits for nothing.

@@ -48,7 +48,10 @@ enum Asked {
     ReadOwn(u64),
     Sync,
     /// Any node. Behind a `sync`, it may not be older than what was acknowledged before the `sync`.
-    Read { key: u64, acknowledged: Option<u64> },
+    Read {
+        key: u64,
+        acknowledged: Option<u64>,
+    },
 }
 
 #[derive(Debug)]
@@ -235,7 +238,10 @@ impl Session {
         }
         if self.id.0 != 0 {
             if welcome.session != self.id {
-                return Err(broken("SessionNeverGoesBack", format!("session {} came back as another", self.id.0)));
+                return Err(broken(
+                    "SessionNeverGoesBack",
+                    format!("session {} came back as another", self.id.0),
+                ));
             }
             known.tally.moves += 1;
         }
@@ -262,7 +268,8 @@ impl Session {
         if header.error != 0 {
             return self.refused(asked, ErrorCode::from_code(header.error));
         }
-        let response = Response::decode(&request, input.rest()).map_err(|error| nonsense(error.to_string()))?;
+        let response =
+            Response::decode(&request, input.rest()).map_err(|error| nonsense(error.to_string()))?;
         self.granted(asked, &response, known)
     }
 
@@ -292,8 +299,10 @@ impl Session {
                 known.saw(key, seen)?;
                 if let Some(least) = acknowledged {
                     if seen.value < least {
-                        let what =
-                            format!("/k{key}: {} was read, {least} was acknowledged before the sync", seen.value);
+                        let what = format!(
+                            "/k{key}: {} was read, {least} was acknowledged before the sync",
+                            seen.value
+                        );
                         return Err(broken("SyncedReadIsFresh", what));
                     }
                     known.tally.synced_reads += 1;
@@ -315,7 +324,9 @@ impl Session {
                 self.created = true;
                 Ok(())
             }
-            (Asked::Create | Asked::Set(_), Some(ErrorCode::SessionExpired | ErrorCode::SessionMoved)) => Ok(()),
+            (Asked::Create | Asked::Set(_), Some(ErrorCode::SessionExpired | ErrorCode::SessionMoved)) => {
+                Ok(())
+            }
             (Asked::Read { key, acknowledged }, Some(ErrorCode::NoNode)) => {
                 if acknowledged.is_some() {
                     let what = format!("/k{key}: acknowledged before the sync, and not there");
@@ -362,7 +373,9 @@ impl FromStr for Deed {
     fn from_str(text: &str) -> Result<Self, ()> {
         let number = |word: &str| word.parse::<u64>().map_err(|_| ());
         Ok(match *text.split_whitespace().collect::<Vec<_>>() {
-            ["connect", at] => Self::Connect(at.parse::<u16>().ok().and_then(|at| at.checked_sub(1)).ok_or(())?),
+            ["connect", at] => {
+                Self::Connect(at.parse::<u16>().ok().and_then(|at| at.checked_sub(1)).ok_or(())?)
+            }
             ["hang-up"] => Self::HangUp,
             ["vanish"] => Self::Vanish,
             ["write"] => Self::Write,

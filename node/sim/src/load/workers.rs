@@ -51,12 +51,23 @@ struct Worker {
 #[derive(Debug)]
 enum State {
     /// No connection; the next is tried then.
-    Off { again_us: u64 },
+    Off {
+        again_us: u64,
+    },
     /// The first frame is sent.
-    Connecting { until_us: u64 },
+    Connecting {
+        until_us: u64,
+    },
     /// A session, and nothing to do.
-    Idle { next_xid: i32 },
-    Busy { work: Work, pipeline: Pipeline, until_us: u64, begun_us: u64 },
+    Idle {
+        next_xid: i32,
+    },
+    Busy {
+        work: Work,
+        pipeline: Pipeline,
+        until_us: u64,
+        begun_us: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -90,7 +101,13 @@ impl Work {
 impl Workers {
     /// `count` clients, spread over the servers in turn, with the sites from `first` on.
     #[must_use]
-    pub fn new(operations: Arc<dyn Operations>, world: &World, first: u16, count: u16, op_timeout_us: u64) -> Self {
+    pub fn new(
+        operations: Arc<dyn Operations>,
+        world: &World,
+        first: u16,
+        count: u16,
+        op_timeout_us: u64,
+    ) -> Self {
         let servers = world.settings().servers();
         let workers = (0..count)
             .map(|number| Worker {
@@ -162,7 +179,13 @@ impl Workers {
         self.begin(world, number, Work::Prepare(Arc::clone(key), exchange), requests);
     }
 
-    fn begin(&mut self, world: &mut World, number: u16, work: Work, requests: Vec<zab_wire::client::Request>) {
+    fn begin(
+        &mut self,
+        world: &mut World,
+        number: u16,
+        work: Work,
+        requests: Vec<zab_wire::client::Request>,
+    ) {
         let worker = &mut self.workers[usize::from(number)];
         let State::Idle { next_xid } = worker.state else { return };
         let begun_us = world.now_us();

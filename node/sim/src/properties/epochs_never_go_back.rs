@@ -8,7 +8,9 @@ pub(super) const PROPERTY: Property =
 fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
     let (at, accepted, current) = match *seen {
         Seen::Epochs { at, accepted, current } => (at, accepted, current),
-        Seen::Recovered { at, accepted, current, .. } if !ledger.server(at).damaged => (at, accepted, current),
+        Seen::Recovered { at, accepted, current, .. } if !ledger.server(at).damaged => {
+            (at, accepted, current)
+        }
         Seen::Recovered { .. }
         | Seen::Broadcast { .. }
         | Seen::Delivered { .. }
@@ -24,7 +26,10 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
     };
     let (accepted_before, current_before) = ledger.server(at).epochs;
     if accepted < accepted_before {
-        return Err(format!("acceptedEpoch of {} goes back from {accepted_before} to {accepted}", server(at)));
+        return Err(format!(
+            "acceptedEpoch of {} goes back from {accepted_before} to {accepted}",
+            server(at)
+        ));
     }
     if current < current_before {
         return Err(format!("currentEpoch of {} goes back from {current_before} to {current}", server(at)));

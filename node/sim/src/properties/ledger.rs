@@ -285,10 +285,11 @@ impl Ledger {
         let primary = self.primaries.get(&zxid.epoch);
         let before = primary.map(|primary| primary.last);
         self.broadcasts.entry(zxid).or_insert(Broadcast { digest, by, before });
-        self.primaries
-            .entry(zxid.epoch)
-            .and_modify(|primary| primary.last = zxid)
-            .or_insert(Primary { server: by, delivered_first, last: zxid });
+        self.primaries.entry(zxid.epoch).and_modify(|primary| primary.last = zxid).or_insert(Primary {
+            server: by,
+            delivered_first,
+            last: zxid,
+        });
     }
 }
 

@@ -12,7 +12,9 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         Seen::Broadcast { by, zxid, .. } => {
             let earlier = ledger.history.range(..Zxid::of_epoch(zxid.epoch)).next_back();
             match earlier {
-                Some((last, _)) if !ledger.server(by).has_delivered(*last) || ledger.server(by).last < *last => {
+                Some((last, _))
+                    if !ledger.server(by).has_delivered(*last) || ledger.server(by).last < *last =>
+                {
                     Err(format!(
                         "{} broadcasts {zxid} without having delivered {last} of an earlier epoch",
                         server(by)
@@ -22,7 +24,8 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
             }
         }
         Seen::Delivered { at, zxid, .. } => {
-            let later = ledger.primaries.range(zxid.epoch + 1..).find(|(_, primary)| primary.delivered_first < zxid);
+            let later =
+                ledger.primaries.range(zxid.epoch + 1..).find(|(_, primary)| primary.delivered_first < zxid);
             match later {
                 Some((epoch, primary)) => Err(format!(
                     "{} delivers {zxid}, but {} began to broadcast in epoch {epoch} with no more than {}",

@@ -10,7 +10,8 @@ pub(super) const PROPERTY: Property =
 fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
     let Seen::Recovered { at, last, .. } = *seen else { return Ok(()) };
     let page = ledger.server(at);
-    let synced = page.durable.last_key_value().map_or(page.durable_base, |(last, _)| (*last).max(page.durable_base));
+    let synced =
+        page.durable.last_key_value().map_or(page.durable_base, |(last, _)| (*last).max(page.durable_base));
     if page.damaged || synced <= last {
         return Ok(());
     }

@@ -56,7 +56,12 @@ impl Disk {
     ///
     /// # Errors
     /// Why the process ends: its disk failed.
-    pub(super) fn finish(&mut self, at: u16, events: &mut Vec<Event>, seen: &mut Vec<Seen>) -> Result<(), String> {
+    pub(super) fn finish(
+        &mut self,
+        at: u16,
+        events: &mut Vec<Event>,
+        seen: &mut Vec<Seen>,
+    ) -> Result<(), String> {
         let batch: Vec<Effect> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
         if std::mem::take(&mut self.failing) {
             return Err("its disk failed".to_owned());

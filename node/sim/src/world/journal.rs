@@ -80,7 +80,8 @@ impl Journal {
 pub fn describe(message: &QuorumMessage) -> String {
     let name = message.name();
     match message {
-        QuorumMessage::FollowerInfo { accepted_epoch, .. } | QuorumMessage::ObserverInfo { accepted_epoch, .. } => {
+        QuorumMessage::FollowerInfo { accepted_epoch, .. }
+        | QuorumMessage::ObserverInfo { accepted_epoch, .. } => {
             format!("{name} accepted={accepted_epoch}")
         }
         QuorumMessage::LeaderInfo { epoch } | QuorumMessage::NewLeader { epoch, .. } => {

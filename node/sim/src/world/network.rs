@@ -20,7 +20,12 @@ impl World {
     /// A server opens a connection to a leader.
     pub(super) fn dial(&mut self, from: u16, conn: ConnId, to: u16) {
         let ends = [
-            End { site: Site(from), process: self.hosts[usize::from(from)].process, handle: Handle::Quorum(conn), held: true },
+            End {
+                site: Site(from),
+                process: self.hosts[usize::from(from)].process,
+                handle: Handle::Quorum(conn),
+                held: true,
+            },
             End { site: Site(to), process: 0, handle: Handle::Quorum(conn), held: false },
         ];
         let wire = self.new_wire(ends);
@@ -45,8 +50,7 @@ impl World {
             return;
         }
         let host = &self.hosts[called.index()];
-        let unheard =
-            self.cuts.blocks(caller, called) || self.cuts.blocks(called, caller) || !host.powered;
+        let unheard = self.cuts.blocks(caller, called) || self.cuts.blocks(called, caller) || !host.powered;
         if unheard {
             let patience_us = self.settings.tick_ms * self.settings.sync_limit * 1_000;
             let again_us = u64::from(tries) * SYN_AGAIN_US.min(patience_us.max(4) / 4);
@@ -73,7 +77,8 @@ impl World {
         host.quorum.insert(conn, (id, Side::Called));
         let process = host.process;
         let wire = self.wires.get_mut(&id).expect("it was there a moment ago");
-        wire.ends[Side::Called.index()] = End { site: called, process, handle: Handle::Quorum(conn), held: true };
+        wire.ends[Side::Called.index()] =
+            End { site: called, process, handle: Handle::Quorum(conn), held: true };
         self.send(id, Side::Called, Item::Accepted);
         self.give(called.0, Event::LearnerUp { conn });
     }
@@ -219,7 +224,8 @@ impl World {
             let sites = (wire.ends[0].site, wire.ends[1].site);
             sites == (one, other) || sites == (other, one)
         };
-        let broken: Vec<WireId> = self.wires.iter().filter(|(_, wire)| between(wire)).map(|(id, _)| *id).collect();
+        let broken: Vec<WireId> =
+            self.wires.iter().filter(|(_, wire)| between(wire)).map(|(id, _)| *id).collect();
         for id in &broken {
             if let Some(wire) = self.wires.get_mut(id) {
                 wire.lanes.iter_mut().for_each(|lane| lane.items.clear());
@@ -320,7 +326,8 @@ impl World {
 
     /// A line was broken and stands again: its last vote is said once more, if who said it still runs.
     fn line_is_new(&mut self, from: u16, to: u16) {
-        let Some(process) = self.hosts.get(usize::from(from)).filter(|host| host.runs()).map(|host| host.process)
+        let Some(process) =
+            self.hosts.get(usize::from(from)).filter(|host| host.runs()).map(|host| host.process)
         else {
             return;
         };
@@ -333,7 +340,8 @@ impl World {
 
     /// A process started: all others' lines to it are new.
     pub(super) fn lines_are_new(&mut self, to: u16) {
-        let senders: Vec<u16> = self.votes.keys().filter(|(_, at)| *at == to).map(|(from, _)| *from).collect();
+        let senders: Vec<u16> =
+            self.votes.keys().filter(|(_, at)| *at == to).map(|(from, _)| *from).collect();
         for from in senders {
             self.line_is_new(from, to);
         }

@@ -99,6 +99,9 @@ impl Settings {
     /// The servers' times.
     #[must_use]
     pub fn timing(&self) -> Timing {
-        Timing { finalize_wait_ms: self.finalize_ms, ..Timing::new(self.tick_ms, self.init_limit, self.sync_limit) }
+        Timing {
+            finalize_wait_ms: self.finalize_ms,
+            ..Timing::new(self.tick_ms, self.init_limit, self.sync_limit)
+        }
     }
 }

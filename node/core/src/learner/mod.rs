@@ -1,10 +1,13 @@
-//! FOLLOWING: a connection to the leader, and what is done with what it says (`Follower`, `Learner`).
+//! FOLLOWING and OBSERVING: a connection to the leader, and what is done with what it says
+//! (`Learner`, `Follower`, `Observer`).
 //!
 //! The phases follow each other on one connection: [`discovery`] (promise an epoch),
-//! [`synchronization`] (take over the initial history), [`broadcast`] (log, acknowledge, apply).
+//! [`synchronization`] (take over the initial history), [`broadcast`] (log, acknowledge, apply). Only in
+//! the last do the two kinds differ in more than how they introduce themselves: see [`observer`].
 
 mod broadcast;
 mod discovery;
+mod observer;
 mod synchronization;
 
 use crate::bug::Bug;
@@ -14,15 +17,25 @@ use crate::out::{Flow, Out, STAY, give_up};
 use crate::state::State;
 use crate::trace::Trace;
 use std::collections::VecDeque;
+use zab_wire::election::PeerState;
 use zab_wire::quorum::QuorumMessage;
 use zab_wire::{ServerId, Zxid};
 
-/// How far this follower is.
+/// What a learner is to its leader (`LearnerType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// It votes, and its acknowledgements count.
+    Follower,
+    /// It does neither, and learns of transactions when they are committed.
+    Observer,
+}
+
+/// How far this learner is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Phase {
     /// Waiting for the connection.
     Connecting,
-    /// FOLLOWERINFO is sent; waiting for LEADERINFO.
+    /// FOLLOWERINFO or OBSERVERINFO is sent; waiting for LEADERINFO.
     Introduced,
     /// The promise of an epoch is on its way to disk; ACKEPOCH follows. `None`: it was promised before.
     Promising { token: SyncToken, current_epoch: Option<u32> },
@@ -42,9 +55,10 @@ enum Phase {
     Serving,
 }
 
-/// A follower of one leader.
+/// A follower or observer of one leader.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Follower {
+pub(crate) struct Learner {
+    kind: Kind,
     leader: ServerId,
     conn: ConnId,
     phase: Phase,
@@ -52,7 +66,7 @@ pub(crate) struct Follower {
     epoch: Option<u32>,
     /// Known to be committed up to here (applied once serving).
     committed: Zxid,
-    /// Proposals are acknowledged up to here.
+    /// Proposals are acknowledged up to here; means nothing to an observer.
     acked: Zxid,
     /// Half ticks without a word from the leader.
     silent: u64,
@@ -60,12 +74,13 @@ pub(crate) struct Follower {
     syncs: VecDeque<SyncRequest>,
 }
 
-impl Follower {
-    /// Begins to follow: opens the connection.
+impl Learner {
+    /// Begins to follow or observe: opens the connection.
     pub(crate) fn start(leader: ServerId, state: &mut State, out: &mut Out<'_>) -> Self {
         let conn = state.new_conn();
         out.effects.push(Effect::Connect { conn, leader });
         Self {
+            kind: if state.config.observes() { Kind::Observer } else { Kind::Follower },
             leader,
             conn,
             phase: Phase::Connecting,
@@ -74,6 +89,13 @@ impl Follower {
             acked: Zxid::ZERO,
             silent: 0,
             syncs: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn peer_state(&self) -> PeerState {
+        match self.kind {
+            Kind::Follower => PeerState::Following,
+            Kind::Observer => PeerState::Observing,
         }
     }
 

@@ -1,7 +1,7 @@
-//! Phase 1 from the follower's side: promise the leader's epoch, durably, and say what one has
+//! Phase 1 from the learner's side: promise the leader's epoch, durably, and say what one has
 //! (Zab paper §IV.A, `Learner.registerWithLeader`).
 
-use super::{Follower, Phase, misbehaved};
+use super::{Kind, Learner, Phase, misbehaved};
 use crate::bug::Bug;
 use crate::out::{Flow, Out, STAY, give_up};
 use crate::state::State;
@@ -9,15 +9,15 @@ use crate::trace::Trace;
 use zab_wire::Zxid;
 use zab_wire::quorum::QuorumMessage;
 
-impl Follower {
-    /// FOLLOWERINFO: who one is and the highest epoch one has promised.
+impl Learner {
+    /// FOLLOWERINFO or OBSERVERINFO: who one is and the highest epoch one has promised.
     pub(super) fn introduce(&mut self, state: &State, out: &mut Out<'_>) {
+        let (accepted_epoch, server, config_version) = (state.accepted_epoch, state.config.me, 0);
         out.send(
             self.conn,
-            QuorumMessage::FollowerInfo {
-                accepted_epoch: state.accepted_epoch,
-                server: state.config.me,
-                config_version: 0,
+            match self.kind {
+                Kind::Follower => QuorumMessage::FollowerInfo { accepted_epoch, server, config_version },
+                Kind::Observer => QuorumMessage::ObserverInfo { accepted_epoch, server, config_version },
             },
         );
         self.phase = Phase::Introduced;
@@ -49,7 +49,8 @@ impl Follower {
         if current_epoch.is_some() {
             state.accept_epoch(epoch, out);
         }
-        // Also the log must be durable up to the zxid that ACKEPOCH names.
+        // Also the log must be durable up to the zxid that ACKEPOCH names; an observer may have applied more
+        // than its disk had finished.
         self.phase = Phase::Promising { token: state.sync(out), current_epoch };
         STAY
     }

@@ -1,4 +1,4 @@
-//! Phase 2 from the follower's side: make the log a copy of the leader's, durably, then acknowledge
+//! Phase 2 from the learner's side: make the log a copy of the leader's, durably, then acknowledge
 //! NEWLEADER (Zab paper §IV.B, `Learner.syncWithLeader`).
 //!
 //! The order is what matters, and each swap of two of these steps is a published loss of data:
@@ -13,7 +13,7 @@
 //! server acknowledged nothing of that epoch, it votes with the older one, and its log is a prefix of
 //! the leader's.
 
-use super::{Follower, Phase, misbehaved};
+use super::{Kind, Learner, Phase, misbehaved};
 use crate::bug::Bug;
 use crate::event::{LogEntry, Snapshot};
 use crate::out::{Flow, Out, STAY, give_up};
@@ -25,7 +25,7 @@ use zab_wire::Zxid;
 use zab_wire::quorum::QuorumMessage;
 use zab_wire::txn;
 
-impl Follower {
+impl Learner {
     /// DIFF, TRUNC or SNAP.
     pub(super) fn on_sync_mode(
         &mut self,
@@ -134,8 +134,15 @@ impl Follower {
     /// life. A COMMIT between NEWLEADER and UPTODATE is no surprise (ZOOKEEPER-4394).
     pub(super) fn on_stream(&mut self, message: QuorumMessage, state: &mut State, out: &mut Out<'_>) -> Flow {
         match message {
+            // To an observer only the initial history comes this way: what is proposed behind NEWLEADER may
+            // still be given up, and an observer is to hold nothing of that kind.
+            QuorumMessage::Proposal { .. }
+                if self.kind == Kind::Observer && self.phase != Phase::Synchronizing =>
+            {
+                misbehaved("proposed to an observer", out)
+            }
             QuorumMessage::Proposal { zxid, txn } => {
-                self.log_proposal(zxid, txn, state, out)?;
+                self.log_transaction("PROPOSAL", zxid, txn, state, out)?;
                 if self.phase == Phase::Acknowledged {
                     state.sync(out);
                 }
@@ -147,6 +154,9 @@ impl Follower {
                 }
                 self.committed = self.committed.max(zxid);
                 STAY
+            }
+            QuorumMessage::Inform { zxid, txn } if self.kind == Kind::Observer => {
+                self.log_inform(zxid, txn, state, out)
             }
             QuorumMessage::Ping { zxid, .. } => {
                 out.send(self.conn, QuorumMessage::Ping { zxid, touched: state.clients.take_touched() });
@@ -175,9 +185,11 @@ impl Follower {
         }
     }
 
-    /// Logs a proposal. Its epoch must be one that the leader may speak of, its place the next one.
-    pub(super) fn log_proposal(
+    /// Logs a transaction of a PROPOSAL or INFORM. Its epoch must be one that the leader may speak of, its
+    /// place the next one.
+    pub(super) fn log_transaction(
         &mut self,
+        what: &'static str,
         zxid: Zxid,
         txn: Bytes,
         state: &mut State,
@@ -186,8 +198,8 @@ impl Follower {
         let epoch = self.epoch.expect("LEADERINFO came before proposals");
         if zxid.epoch > epoch || (self.phase == Phase::Serving && zxid.epoch < epoch) {
             let peer = Some(self.leader);
-            out.trace(Trace::Fenced { what: "PROPOSAL", peer, stale: zxid.epoch, current: epoch });
-            return give_up("a proposal carried another epoch than its leader");
+            out.trace(Trace::Fenced { what, peer, stale: zxid.epoch, current: epoch });
+            return give_up("a transaction carried another epoch than its leader");
         }
         if !state.log.expects(zxid) {
             return misbehaved("left a hole in the order of proposals", out);
