@@ -161,6 +161,10 @@ pub(crate) struct Clients {
     touched: BTreeMap<SessionId, i32>,
     /// What was held and may go now.
     ready: VecDeque<Submission>,
+    /// Questions to the leader whether a session lives that it has not answered yet. Its answers carry no
+    /// number but come in order, so only the last one due is the answer to the newest connection: an
+    /// earlier one was for a connection that is gone, and lets nobody in.
+    revalidating: BTreeMap<SessionId, u32>,
     next_session: i64,
 }
 
@@ -218,14 +222,28 @@ impl Clients {
             }));
         }
         if request.password != session_password(session) {
-            self.revalidated(session, false, out);
+            self.welcome(session, false, out);
             return None;
         }
+        *self.revalidating.entry(session).or_default() += 1;
         Some(Submission::Revalidate { session, timeout_ms })
     }
 
     /// The leader's word on a session that a client wants to go on with.
     pub(crate) fn revalidated(&mut self, session: SessionId, valid: bool, out: &mut Out<'_>) {
+        match self.revalidating.get_mut(&session) {
+            Some(due) if *due > 1 => *due -= 1,
+            Some(_) => {
+                self.revalidating.remove(&session);
+                self.welcome(session, valid, out);
+            }
+            // Nobody asked.
+            None => {}
+        }
+    }
+
+    /// Lets a client in, or tells it that its session is no more.
+    fn welcome(&mut self, session: SessionId, valid: bool, out: &mut Out<'_>) {
         let Some(client) = self.by_session.get(&session).copied() else { return };
         let Some(connection) = self.connections.get_mut(&client) else { return };
         if connection.queue.front() != Some(&Waiting::Connecting) {
@@ -311,7 +329,7 @@ impl Clients {
         let Applied { header, txn, bytes: _, outcome } = applied;
         let Some(client) = self.by_session.get(&header.session).copied() else { return };
         match txn {
-            Txn::CreateSession { .. } => self.revalidated(header.session, true, out),
+            Txn::CreateSession { .. } => self.welcome(header.session, true, out),
             Txn::CloseSession { .. } => {
                 self.answer_write(client, header.cxid, frame(header.cxid, view, outcome));
                 self.drain(client, tree, view, out);
@@ -359,6 +377,7 @@ impl Clients {
         self.by_session.clear();
         self.touched.clear();
         self.ready.clear();
+        self.revalidating.clear();
     }
 
     fn drop_client(&mut self, client: ClientId, out: &mut Out<'_>) {

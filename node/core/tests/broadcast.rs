@@ -332,3 +332,31 @@ fn an_answer_is_never_taken_for_that_of_another_request_with_the_same_xid() {
     world.settle();
     assert_eq!(world.answer(new), None, "/two has not reached the leader");
 }
+
+/// Found by a simulated world (seed 487): the answer to a question asked for an earlier connection let a later
+/// one in before this server had applied what the session had done elsewhere in between.
+#[test]
+fn a_late_word_on_a_session_lets_no_newer_connection_in() {
+    let (mut world, leader, a, b) = three_with_shared_node();
+    let at_b = world.connect(b);
+    world.cut_one_way(leader, a);
+    let first = world.open(a, at_b.session, Zxid::ZERO);
+    world.settle();
+    world.client_gone(first);
+    let moved = world.open(b, at_b.session, Zxid::ZERO);
+    world.run_until("the session goes on at b", |world| world.has_answer(moved));
+    world.connect_response(moved).expect("it was waited for");
+    world.set(moved, "/shared", "new").1.unwrap();
+    world.cut_one_way(a, leader);
+    let second = world.open(a, at_b.session, Zxid::ZERO);
+    world.settle();
+    // What the leader said to the first connection's question arrives.
+    world.heal_one_way(leader, a);
+    world.settle();
+    assert!(world.connect_response(second).is_none(), "the question of this connection is not answered");
+    world.heal();
+    world.settle();
+    let welcome = world.connect_response(second).expect("now it is");
+    assert_eq!(welcome.session, at_b.session);
+    assert_eq!(world.read_local(second, "/shared").unwrap(), "new");
+}

@@ -8,4 +8,5 @@
 pub mod dice;
 pub mod load;
 pub mod properties;
+pub mod run;
 pub mod world;

@@ -38,6 +38,8 @@ pub struct Workers {
     /// The history so far.
     pub history: History,
     outcomes: VecDeque<Outcome>,
+    /// Whether the last thing that ended was done.
+    last_done: bool,
 }
 
 #[derive(Debug)]
@@ -117,7 +119,14 @@ impl Workers {
                 state: State::Off { again_us: 0 },
             })
             .collect();
-        Self { operations, workers, op_timeout_us, history: History::default(), outcomes: VecDeque::new() }
+        Self {
+            operations,
+            workers,
+            op_timeout_us,
+            history: History::default(),
+            outcomes: VecDeque::new(),
+            last_done: false,
+        }
     }
 
     /// How many there are.
@@ -132,10 +141,35 @@ impl Workers {
         matches!(self.workers[usize::from(number)].state, State::Idle { .. })
     }
 
+    /// Whether a client is waiting for answers.
+    #[must_use]
+    pub fn is_busy(&self, number: u16) -> bool {
+        matches!(self.workers[usize::from(number)].state, State::Busy { .. })
+    }
+
     /// The server of a client.
     #[must_use]
     pub fn home(&self, number: u16) -> u16 {
         self.workers[usize::from(number)].home
+    }
+
+    /// Whether the last thing that ended was done, and not refused or lost.
+    #[must_use]
+    pub fn last_was_done(&self) -> bool {
+        self.last_done
+    }
+
+    /// A client belongs to another server from now on.
+    pub fn send_home(&mut self, world: &mut World, number: u16, home: u16) {
+        let worker = &mut self.workers[usize::from(number)];
+        if worker.home == home {
+            return;
+        }
+        world.client_closes(worker.site);
+        self.fails(world, number, Error::Lost(Cause::Closed));
+        let worker = &mut self.workers[usize::from(number)];
+        worker.home = home;
+        worker.state = State::Off { again_us: world.now_us() };
     }
 
     /// What ended since this was last asked.
@@ -303,6 +337,9 @@ impl Workers {
     /// No answers will come; the connection is of no more use.
     fn fails(&mut self, world: &mut World, number: u16, error: Error) {
         let worker = &mut self.workers[usize::from(number)];
+        if !matches!(worker.state, State::Busy { .. }) {
+            return;
+        }
         let off = State::Off { again_us: world.now_us() + RECONNECT_US };
         let State::Busy { mut work, .. } = std::mem::replace(&mut worker.state, off) else { return };
         let done = work.answered(Err(error));
@@ -315,6 +352,7 @@ impl Workers {
         match (work, done) {
             (Work::Invoke(invocation, _), Next::Completed(completion)) => {
                 let status = completion.status;
+                self.last_done = status == Status::Ok;
                 self.history.complete(world.now_us(), worker.process, worker.home, &invocation, completion);
                 if status == Status::Info {
                     // Nobody knows whether it still goes on, so its process never does anything else.
@@ -323,6 +361,7 @@ impl Workers {
                 self.outcomes.push_back(Outcome::Invoked(invocation, status));
             }
             (Work::Prepare(key, _), Next::Prepared(done)) => {
+                self.last_done = done;
                 self.outcomes.push_back(Outcome::Prepared(key, done));
             }
             (work, _) => unreachable!("after an error or its last answer {work:?} is done"),

@@ -213,6 +213,12 @@ impl Ledger {
         &self.servers[usize::from(at)]
     }
 
+    /// Whether a server has broadcast a transaction already.
+    #[must_use]
+    pub fn has_broadcast(&self, by: At, zxid: Zxid) -> bool {
+        self.broadcasts.get(&zxid).is_some_and(|broadcast| broadcast.by == by)
+    }
+
     fn server_mut(&mut self, at: At) -> &mut ServerLedger {
         &mut self.servers[usize::from(at)]
     }

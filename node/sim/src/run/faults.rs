@@ -99,7 +99,8 @@ pub(super) fn draw(kind: Kind, world: &World, leader_permille: u64, dice: &mut D
     let patience_us = world.settings().tick_ms * world.settings().sync_limit * 1_000;
     let victim = victim(world, leader_permille, dice);
     // From a blink to far longer than anybody waits.
-    let lasts_us = dice.pick(&[1_000, patience_us / 8, patience_us / 2, patience_us * 3 / 2, patience_us * 4]);
+    let lasts_us =
+        dice.pick(&[1_000, patience_us / 8, patience_us / 2, patience_us * 3 / 2, patience_us * 4]);
     let lasts_us = dice.between(lasts_us / 2, lasts_us);
     let down_us = if dice.permille(300) { dice.below(2_000) } else { lasts_us };
     match kind {
@@ -107,7 +108,10 @@ pub(super) fn draw(kind: Kind, world: &World, leader_permille: u64, dice: &mut D
             vec![(0, Action::Kill(victim, small(dice.below(7)))), (down_us, Action::Start(victim))]
         }
         Kind::KillWithin => {
-            vec![(0, Action::KillAfter(victim, small(dice.below(9)))), (down_us + 1_000, Action::Start(victim))]
+            vec![
+                (0, Action::KillAfter(victim, small(dice.below(9)))),
+                (down_us + 1_000, Action::Start(victim)),
+            ]
         }
         Kind::PowerOff => vec![
             (0, Action::PowerOff(victim, small(dice.below(7)), dice.bits())),

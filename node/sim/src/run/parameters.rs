@@ -48,6 +48,8 @@ impl Parameters {
         let world = draw_world(seed, &mut dice);
         let (workers, sessions) = (dice.pick(&[2, 3, 5, 8]), dice.pick(&[0, 2, 3, 4]));
         let busy_us = dice.pick(&[4_000, 10_000, 30_000, 100_000]);
+        // A write takes up to six messages and two fsyncs; whoever waits less than that waits in vain.
+        let least_ms = (10 * world.delay_us.1 + 2 * world.straggle_us + 4 * world.disk_us.1) / 1_000;
         let brutal = dice.pick(&[80, 150, 300, 600, 1_200]);
         Self {
             load_ms: dice.pick(&[2_000, 4_000, 6_000]),
@@ -55,7 +57,7 @@ impl Parameters {
             worker_rest_us: (busy_us / 2, busy_us * 2),
             keys: dice.pick(&[1, 2, 5]),
             ops_per_key: dice.pick(&[5, 20, 100]),
-            op_timeout_ms: dice.pick(&[300, 1_000, 3_000]),
+            op_timeout_ms: dice.pick(&[300, 1_000, 3_000]).max(least_ms),
             sessions,
             session_rest_us: (busy_us / 2, busy_us * 3),
             fault_every_ms: brutal,
@@ -174,7 +176,8 @@ impl Parameters {
     /// # Errors
     /// Why that is not possible, in one sentence.
     pub fn set(&mut self, word: &str) -> Result<(), String> {
-        let (key, value) = word.split_once('=').ok_or_else(|| format!("'{word}' is not of the form key=value"))?;
+        let (key, value) =
+            word.split_once('=').ok_or_else(|| format!("'{word}' is not of the form key=value"))?;
         self.try_set(key, value).ok_or_else(|| format!("'{value}' is no value of '{key}'"))?;
         self.world.clients = self.workers + self.sessions;
         if self.world.voters == 0 {

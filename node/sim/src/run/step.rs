@@ -100,7 +100,13 @@ pub fn read(key: &str, final_read: bool) -> Invocation {
 /// A write to a key.
 #[must_use]
 pub fn write(key: &str, value: i64) -> Invocation {
-    Invocation { f: "write", effect: Effect::Changes, key: Some(key.into()), value: json!(value), final_read: false }
+    Invocation {
+        f: "write",
+        effect: Effect::Changes,
+        key: Some(key.into()),
+        value: json!(value),
+        final_read: false,
+    }
 }
 
 #[cfg(test)]

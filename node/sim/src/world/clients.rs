@@ -26,6 +26,7 @@ impl World {
     /// A connection that the client had is closed.
     pub fn client_connects(&mut self, client: Site, at: u16, hello: ConnectRequest) -> bool {
         self.client_closes(client);
+        self.journal.note(self.now_us, || Record::Connects(client.0, at, hello.session));
         let host = &mut self.hosts[usize::from(at)];
         if !host.runs() {
             return false;
@@ -55,6 +56,7 @@ impl World {
     /// Closes a client's connection, if it has one. It hears nothing more of it.
     pub fn client_closes(&mut self, client: Site) {
         if let Some(wire) = self.client_wires.remove(&client) {
+            self.journal.note(self.now_us, || Record::Closes(client.0));
             self.hang_up(wire, Side::Caller);
         }
     }
@@ -62,6 +64,7 @@ impl World {
     /// A client forgets its connection, and its server is not told.
     pub fn client_vanishes(&mut self, client: Site) {
         if let Some(wire) = self.client_wires.remove(&client) {
+            self.journal.note(self.now_us, || Record::Closes(client.0));
             self.vanish(wire, Side::Caller, |sent| sent);
         }
     }
@@ -73,11 +76,13 @@ impl World {
 
     pub(super) fn client_hears(&mut self, client: Site, item: Item) {
         let Item::Frame(frame) = item else { unreachable!("clients are sent frames") };
+        self.journal.note(self.now_us, || Record::Frame(client.0, frame.clone()));
         self.client_events.push_back((client, ClientEvent::Frame(frame)));
     }
 
     pub(super) fn client_lost(&mut self, client: Site) {
         self.client_wires.remove(&client);
+        self.journal.note(self.now_us, || Record::Lost(client.0));
         self.client_events.push_back((client, ClientEvent::Lost));
     }
 

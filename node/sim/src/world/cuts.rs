@@ -25,8 +25,4 @@ impl Cuts {
     pub(super) fn blocks(&self, from: Site, to: Site) -> bool {
         !self.0.is_empty() && self.0.contains(&(from, to))
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

@@ -3,10 +3,10 @@
 use super::{Action, Violation};
 use std::collections::BTreeMap;
 use zab_core::Trace;
-use zab_wire::Zxid;
 use zab_wire::client::RequestHeader;
 use zab_wire::election::Notification;
 use zab_wire::quorum::QuorumMessage;
+use zab_wire::{SessionId, Zxid};
 
 /// Something that happened. Servers are numbered from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,14 @@ pub enum Record {
     Message(u16, u16, QuorumMessage),
     /// A vote arrived.
     Vote(u16, u16, Notification),
+    /// A client connects to a server, with a session (0: a new one).
+    Connects(u16, u16, SessionId),
+    /// A client closes its connection.
+    Closes(u16),
+    /// A client heard that its connection is no more.
+    Lost(u16),
+    /// A client was sent a frame.
+    Frame(u16, Vec<u8>),
     /// A client sent a request; its site.
     Request(u16, RequestHeader),
     /// A property was broken.

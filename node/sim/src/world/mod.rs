@@ -100,7 +100,8 @@ impl World {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let ids = |range: std::ops::Range<u16>| range.map(|at| id_of(at));
-        let ensemble = Ensemble::new(ids(0..settings.voters));
+        let ensemble =
+            Ensemble::with_observers(ids(0..settings.voters), ids(settings.voters..settings.servers()));
         let hosts = (0..settings.servers()).map(|at| Host::new(clock(&settings, at))).collect();
         Self {
             ensemble,
@@ -216,6 +217,12 @@ impl World {
             self.fire_next();
         }
         self.now_us = self.now_us.max(until_us);
+    }
+
+    /// Moves the time to `us`; nothing may be due before.
+    pub fn advance_to_us(&mut self, us: u64) {
+        debug_assert!(self.next_at_us().is_none_or(|at_us| at_us >= us), "something is due before {us} us");
+        self.now_us = self.now_us.max(us);
     }
 
     fn fire(&mut self, due: Due) {

@@ -1,6 +1,6 @@
 //! What a server's process does: it starts, takes events, its effects are carried out, it ends.
 
-use super::wire::{Item, Side, Site};
+use super::wire::{Item, Side};
 use super::{Due, Record, World, at_of, config};
 use crate::dice::Dice;
 use crate::properties::{Seen, digest};
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use zab_core::{Effect, Event, Server, Trace};
 use zab_wire::Zxid;
 use zab_wire::election::PeerState;
+use zab_wire::quorum::QuorumMessage;
 
 /// How a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,10 +134,13 @@ impl World {
         let Some(server) = host.server.as_mut() else { return };
         let mut effects = std::mem::take(&mut self.effects);
         let before = server.applied();
+        let primary = primary_epoch(server);
         server.step(host.clock.now(self.now_us), event, &mut effects);
         if let Some(zxid) = based {
             self.see(&Seen::Based { at, zxid });
         }
+        // A leader may propose and give up within one event.
+        let primary = primary.or_else(|| self.server(at).and_then(primary_epoch));
         let mut left = self.hosts[usize::from(at)].dies_after.take();
         for effect in effects.drain(..) {
             if left == Some(0) {
@@ -144,6 +148,7 @@ impl World {
                 break;
             }
             left = left.map(|left| left - 1);
+            self.see_broadcast(at, &effect, primary);
             self.carry_out(at, effect);
             if !self.hosts[usize::from(at)].runs() {
                 break;
@@ -185,7 +190,6 @@ impl World {
                 }
             }
             Effect::Append(entry) => {
-                self.see_broadcast(at, entry.zxid, &entry.txn);
                 self.hosts[usize::from(at)].disk.push(Effect::Append(entry));
             }
             Effect::InstallSnapshot(snapshot) => {
@@ -219,11 +223,16 @@ impl World {
         }
     }
 
-    /// A leader appends only what it broadcasts.
-    fn see_broadcast(&mut self, at: u16, zxid: Zxid, txn: &[u8]) {
-        let Some(server) = self.server(at) else { return };
-        if server.peer_state() == PeerState::Leading && server.epoch() == Some(zxid.epoch) {
-            self.see(&Seen::Broadcast { by: at, zxid, digest: digest(txn) });
+    /// A leader broadcasts with the first of: sending a proposal of its own epoch, logging it.
+    fn see_broadcast(&mut self, at: u16, effect: &Effect, primary: Option<u32>) {
+        let (zxid, txn) = match effect {
+            Effect::Send { message: QuorumMessage::Proposal { zxid, txn }, .. } => (*zxid, txn),
+            Effect::Append(entry) => (entry.zxid, &entry.txn),
+            _ => return,
+        };
+        if primary == Some(zxid.epoch) && !self.ledger.has_broadcast(at, zxid) {
+            let digest = digest(txn);
+            self.see(&Seen::Broadcast { by: at, zxid, digest });
         }
     }
 
@@ -320,11 +329,11 @@ impl World {
         }
         self.kick_disk(at);
     }
+}
 
-    /// A site that is a server.
-    pub(super) fn is_server(&self, site: Site) -> bool {
-        site.index() < self.hosts.len()
-    }
+/// The epoch that a server leads.
+fn primary_epoch(server: &Server) -> Option<u32> {
+    server.epoch().filter(|_| server.peer_state() == PeerState::Leading)
 }
 
 /// Mixes everything that is hashed into one number; the same on every machine and in every process.
