@@ -9,10 +9,11 @@ use std::path::Path;
 const LINES_MAX: usize = 800;
 
 /// Which crate may name which other crate of the workspace.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("zab-wire", &[]),
     ("zab-core", &["zab-wire"]),
     ("zab-node", &["zab-wire", "zab-core"]),
+    ("zab-sim", &["zab-wire", "zab-core", "workloads", "checker"]),
     ("checker", &[]),
     ("workloads", &["checker", "zab-wire"]),
     ("zabchaos", &["checker", "workloads", "zab-node", "zab-wire"]),

@@ -50,6 +50,7 @@ impl Run<'_> {
     /// Ends all faults for these; the others lose their power.
     fn heal(&mut self, up: &[u16]) {
         for at in 0..self.parameters.world.servers() {
+            self.world.disarm(at);
             self.world.act(Action::SlowDisk(at, 0));
             self.world.act(Action::FreeDisk(at));
             self.world.act(Action::ReleaseDisk(at));

@@ -11,6 +11,9 @@ use crate::world::{Range, Settings};
 use std::fmt::{self, Write as _};
 use zab_core::Bug;
 
+/// About so many operations are done in a run at most.
+const OPERATIONS_MAX: u64 = 2_000;
+
 /// All that is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameters {
@@ -47,12 +50,15 @@ impl Parameters {
         let mut dice = Dice::new(seed, "parameters");
         let world = draw_world(seed, &mut dice);
         let (workers, sessions) = (dice.pick(&[2, 3, 5, 8]), dice.pick(&[0, 2, 3, 4]));
-        let busy_us = dice.pick(&[4_000, 10_000, 30_000, 100_000]);
+        let load_ms = dice.pick(&[2_000, 4_000, 6_000]);
+        // No more than some thousand operations: what a world does not show by then it shows in another.
+        let least_us = load_ms * u64::from(workers + 2 * sessions) / OPERATIONS_MAX * 1_000;
+        let busy_us = dice.pick(&[4_000, 10_000, 30_000, 100_000]).max(least_us);
         // A write takes up to six messages and two fsyncs; whoever waits less than that waits in vain.
         let least_ms = (10 * world.delay_us.1 + 2 * world.straggle_us + 4 * world.disk_us.1) / 1_000;
         let brutal = dice.pick(&[80, 150, 300, 600, 1_200]);
         Self {
-            load_ms: dice.pick(&[2_000, 4_000, 6_000]),
+            load_ms,
             workers,
             worker_rest_us: (busy_us / 2, busy_us * 2),
             keys: dice.pick(&[1, 2, 5]),

@@ -126,6 +126,14 @@ impl World {
         }
     }
 
+    /// Takes back what was done to a server and has not struck yet: a death in the middle of its next step, a
+    /// failure of its next fsync.
+    pub fn disarm(&mut self, at: u16) {
+        let host = self.host(at);
+        host.dies_after = None;
+        host.disk.fails_no_more();
+    }
+
     fn host(&mut self, at: u16) -> &mut super::host::Host {
         &mut self.hosts[usize::from(at)]
     }

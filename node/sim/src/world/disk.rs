@@ -176,6 +176,11 @@ impl Disk {
         self.failing = true;
     }
 
+    /// It does not after all.
+    pub(super) fn fails_no_more(&mut self) {
+        self.failing = false;
+    }
+
     /// No room is left.
     pub(super) fn fill(&mut self) {
         self.store.fill();
