@@ -12,20 +12,22 @@ mod ending;
 mod faults;
 mod judge;
 mod parameters;
+mod shrink;
 mod source;
 mod step;
 
 pub use faults::Kind;
 pub use parameters::Parameters;
+pub use shrink::{Shrunk, shrink};
 pub use step::{NoStep, Step, What, read, write};
 
 use crate::dice::Dice;
 use crate::load::{Sessions, Tally, Workers};
 use crate::properties::Violation;
-use crate::world::{Action, Counters, Entry, World};
+use crate::world::{Counters, Entry, World};
 use checker::history::Op;
 use source::Source;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// More steps than any run takes: whoever takes more runs in circles.
 const STEPS_MAX: u64 = 20_000_000;
@@ -75,6 +77,33 @@ pub fn draw(parameters: &Parameters, options: Options) -> Outcome {
     Run::new(parameters, None, options).play()
 }
 
+/// [`draw`], with a panic of the core (an assertion that does not hold) as one more broken promise.
+#[must_use]
+pub fn draw_safely(parameters: &Parameters, options: Options) -> Result<Outcome, Violation> {
+    safely(|| draw(parameters, options))
+}
+
+/// [`replay`], as [`draw_safely`].
+#[must_use]
+pub fn replay_safely(
+    parameters: &Parameters,
+    steps: &[Step],
+    options: Options,
+) -> Result<Outcome, Violation> {
+    safely(|| replay(parameters, steps, options))
+}
+
+/// The name under which a panic is reported.
+pub const PANIC: &str = "Panic";
+
+fn safely(run: impl FnOnce() -> Outcome) -> Result<Outcome, Violation> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Violation { property: PANIC, what: text.unwrap_or_else(|| "without a word".to_owned()) }
+    })
+}
+
 /// Runs listed steps.
 #[must_use]
 pub fn replay(parameters: &Parameters, steps: &[Step], options: Options) -> Outcome {
@@ -115,7 +144,7 @@ impl<'a> Run<'a> {
         let sessions = Sessions::new(&world, parameters.workers, parameters.sessions);
         let now_us = world.now_us();
         let source = match steps {
-            Some(steps) => Source::Listed(steps.to_vec().into()),
+            Some(steps) => Source::listed(parameters, steps, now_us),
             None => {
                 Source::drawn(parameters, workload.generator, now_us, now_us + parameters.load_ms * 1_000)
             }
@@ -157,34 +186,11 @@ impl<'a> Run<'a> {
     }
 
     fn live(&mut self) -> Flow {
-        self.start_all();
         let until_us = self.world.now_us() + self.parameters.load_ms * 1_000;
         self.pass(until_us)?;
+        // Nothing more is drawn, and what is asked from here on is none of the generator's business.
+        self.source = Source::Listed(VecDeque::new());
         self.end_well()
-    }
-
-    /// Servers start in some order, some of them late.
-    fn start_all(&mut self) {
-        if let Source::Listed(steps) = &self.source {
-            // The list says when, unless it was shrunk so far that it says nothing.
-            if steps.iter().any(|step| matches!(step.what, What::World(Action::Start(_)))) {
-                return;
-            }
-        }
-        let mut dice = Dice::new(self.parameters.world.seed, "start");
-        let late_us = dice.pick(&[0, 1_000, 500_000]);
-        for at in 0..self.parameters.world.servers() {
-            let at_us = self.world.now_us() + dice.below(late_us + 1);
-            self.steps.push(Step { at_us, what: What::World(Action::Start(at)) });
-        }
-        self.steps.sort_by_key(|step| step.at_us);
-        if let Source::Drawn(_) = &self.source {
-            let begin_us = self.world.now_us();
-            for step in self.steps.clone() {
-                self.world.run_until_us(step.at_us.max(begin_us));
-                self.apply(&step.what);
-            }
-        }
     }
 
     /// Lets the world, its clients and the source of steps go on until a time.
@@ -214,8 +220,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Does it, if there is whom it names: in a shrunk run there need not be.
     fn apply(&mut self, what: &What) {
         match what {
+            What::Invoke(worker, _) | What::Prepare(worker, _) if *worker >= self.workers.count() => {}
+            What::Session(session, _) if *session >= self.sessions.count() => {}
             What::World(action) => self.world.act(*action),
             What::Invoke(worker, invocation) => {
                 self.workers.invoke(&mut self.world, *worker, invocation.clone());

@@ -21,11 +21,11 @@ pub(super) enum Source {
 /// Who has something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
+    /// What was decided before, by its place in `ends`: a start, the end of a fault.
+    End(usize),
+    Faults,
     Worker(u16),
     Session(u16),
-    Faults,
-    /// The end of a fault, by its place in `ends`.
-    End(usize),
 }
 
 /// Draws.
@@ -72,10 +72,15 @@ impl Source {
         if !parameters.faults.is_empty() {
             agenda.push(Reverse((now_us + fault_dice.below(2 * every_us), Who::Faults)));
         }
+        let mut ends = Vec::new();
+        for (at_us, action) in starts(parameters, now_us) {
+            agenda.push(Reverse((at_us, Who::End(ends.len()))));
+            ends.push(action);
+        }
         Self::Drawn(Box::new(Drawn {
             generator,
             agenda,
-            ends: Vec::new(),
+            ends,
             worker_dice: Dice::new(seed, "workers"),
             session_dice: Dice::new(seed, "sessions"),
             fault_dice,
@@ -86,6 +91,18 @@ impl Source {
             leader_permille: parameters.leader_permille,
             until_us,
         }))
+    }
+
+    /// These steps. If no server starts in them, all start at once.
+    pub(super) fn listed(parameters: &Parameters, steps: &[Step], now_us: u64) -> Self {
+        let starts = |step: &Step| matches!(step.what, What::World(Action::Start(_)));
+        let mut list = VecDeque::new();
+        if !steps.iter().any(starts) {
+            let all = (0..parameters.world.servers()).map(|at| What::World(Action::Start(at)));
+            list.extend(all.map(|what| Step { at_us: now_us, what }));
+        }
+        list.extend(steps.iter().cloned());
+        Self::Listed(list)
     }
 
     /// When the next step is due, us.
@@ -115,6 +132,14 @@ impl Source {
             Outcome::Prepared(key, done) => drawn.generator.prepared(key, *done),
         }
     }
+}
+
+/// Servers start in some order, some of them late.
+fn starts(parameters: &Parameters, now_us: u64) -> Vec<(u64, Action)> {
+    let mut dice = Dice::new(parameters.world.seed, "start");
+    let late_us = dice.pick(&[0, 1_000, 500_000]);
+    let servers = 0..parameters.world.servers();
+    servers.map(|at| (now_us + dice.below(late_us + 1), Action::Start(at))).collect()
 }
 
 impl Drawn {

@@ -60,8 +60,12 @@ pub enum Action {
 
 impl World {
     /// Does something to the world. What makes no sense now, such as resuming what is not paused, does
-    /// nothing: a shrunk list of actions may have lost what it answered to.
+    /// nothing, nor does what names servers that do not exist: a shrunk list of actions may have lost what it
+    /// answered to.
     pub fn act(&mut self, action: Action) {
+        if !self.has(&action) {
+            return;
+        }
         self.journal.note(self.now_us, || Record::Action(action));
         self.hash_in([4, self.now_us, 0]);
         match action {
@@ -136,6 +140,37 @@ impl World {
 
     fn host(&mut self, at: u16) -> &mut super::host::Host {
         &mut self.hosts[usize::from(at)]
+    }
+
+    /// Whether everybody exists whom an action names.
+    fn has(&self, action: &Action) -> bool {
+        let servers = self.settings.servers();
+        let sites = servers + self.settings.clients;
+        match *action {
+            Action::Heal => true,
+            Action::Start(at)
+            | Action::Kill(at, _)
+            | Action::KillAfter(at, _)
+            | Action::PowerOff(at, ..)
+            | Action::Pause(at)
+            | Action::Resume(at)
+            | Action::HoldDisk(at)
+            | Action::ReleaseDisk(at)
+            | Action::StepDisk(at)
+            | Action::SlowDisk(at, _)
+            | Action::FailDisk(at)
+            | Action::FillDisk(at)
+            | Action::FreeDisk(at)
+            | Action::FlipBit(at, _)
+            | Action::Wipe(at)
+            | Action::JumpClock(at, _) => at < servers,
+            Action::Cut(one, other)
+            | Action::HealLink(one, other)
+            | Action::Reset(one, other)
+            | Action::HalfOpen(one, other)
+            | Action::Stall(one, other, _) => one.0 < sites && other.0 < sites,
+            Action::Lose(from) => from.0 < sites,
+        }
     }
 
     fn resume_disk(&mut self, at: u16) {
