@@ -1,6 +1,8 @@
 //! The named transitions of the protocol: one enum, so that a report, a golden script and a coverage
 //! list all speak of the same things.
 
+pub mod catalogue;
+
 use std::fmt;
 use zab_wire::election::PeerState;
 use zab_wire::{ServerId, Zxid};
@@ -17,9 +19,12 @@ pub enum SyncMode {
 }
 
 impl SyncMode {
+    /// Every mode.
+    pub const ALL: [Self; 3] = [Self::Diff, Self::Trunc, Self::Snap];
+
     /// The packet's name.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Diff => "DIFF",
             Self::Trunc => "TRUNC",
