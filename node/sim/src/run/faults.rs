@@ -21,6 +21,9 @@ pub enum Kind {
     Split,
     /// One direction of a link, or all that a server sends or hears.
     OneWay,
+    /// The leader hears and reaches its clients alone, long enough to be replaced: what it proposes meanwhile
+    /// only its own disk has.
+    Strand,
     /// Each server hears a majority, no two the same.
     Ring,
     /// Connections between two servers break.
@@ -45,7 +48,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Kill,
         Self::KillWithin,
         Self::PowerOff,
@@ -53,6 +56,7 @@ impl Kind {
         Self::Pause,
         Self::Split,
         Self::OneWay,
+        Self::Strand,
         Self::Ring,
         Self::Reset,
         Self::HalfOpen,
@@ -76,6 +80,7 @@ impl Kind {
             Self::Pause => "pause",
             Self::Split => "split",
             Self::OneWay => "one-way",
+            Self::Strand => "strand",
             Self::Ring => "ring",
             Self::Reset => "reset",
             Self::HalfOpen => "half-open",
@@ -147,6 +152,21 @@ pub(super) fn draw(kind: Kind, world: &World, leader_permille: u64, dice: &mut D
                 }
             };
             cut(&links, lasts_us)
+        }
+        Kind::Strand => {
+            let leader = world.leader().unwrap_or(victim);
+            let lasts_us = dice.between(patience_us, patience_us * 3);
+            let mut timed = cut(&pairs(servers, |from, to| from == leader || to == leader), lasts_us);
+            if dice.permille(400) {
+                // It comes back with a disk that takes its time, and loses whom it comes back to.
+                timed.push((lasts_us, Action::SlowDisk(leader, dice.below(patience_us / 4))));
+                for _ in 0..4 {
+                    let at_us = lasts_us + dice.below(2 * patience_us);
+                    timed.push((at_us, Action::Reset(Site(leader), Site(any(servers, dice)))));
+                }
+                timed.push((lasts_us + 2 * patience_us, Action::SlowDisk(leader, 0)));
+            }
+            timed
         }
         Kind::Ring => {
             let reach = servers / 4 + u16::from(servers % 4 != 0).min(servers / 2);
