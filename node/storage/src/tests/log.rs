@@ -1,7 +1,7 @@
 //! Appending, group commit, torn tails, and damage that is more than a torn tail.
 
-use super::super::{log_writer, txn_log};
 use super::*;
+use crate::{log_writer, txn_log};
 
 /// The checksum of a record that Apache ZooKeeper 3.8.0 wrote: a createSession with its digest.
 #[test]
@@ -193,7 +193,7 @@ fn damage_in_an_earlier_file_is_refused_wherever_it_is() {
     let dir = with_log(3);
     let (mut storage, _) = open(&dir);
     // A second file without a snapshot between: as ZooKeeper leaves it after a restart.
-    storage.writer.roll().unwrap();
+    storage.writer.roll(&mut storage.dir).unwrap();
     append(&mut storage, &entries(1, 4..=5));
     drop(storage);
     assert_eq!(names(&dir), ["log.100000001", "log.100000004"]);
@@ -292,7 +292,7 @@ fn a_full_disk_is_named_and_nothing_is_tried_again() {
     let dir = with_log(1);
     let (mut storage, _) = open(&dir);
     storage.writer = log_writer::LogWriter::new(0);
-    storage.writer.resume(Path::new("/dev/full"), 0).unwrap();
+    storage.writer.resume("/dev/full", 0);
     storage.append(&entry(zxid(1, 2))).unwrap();
     let error = storage.sync().unwrap_err();
     assert_eq!(error.to_string(), "write /dev/full: No space left on device (os error 28)");

@@ -1,7 +1,7 @@
 //! Snapshots beside the log: which one counts, which are kept, and what a whole file is.
 
-use super::super::snapshot_file;
 use super::*;
+use crate::snapshot_file;
 
 #[test]
 fn the_newest_snapshot_and_the_log_behind_it_come_back() {

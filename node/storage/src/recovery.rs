@@ -5,12 +5,11 @@
 //! record; in an earlier file a record cut short also ends it, because a server that crashed and came back may
 //! have gone on in a new file, and then the rule about gaps decides whether anything is missing.
 
-use super::error::{IoContext, StorageError};
-use super::files::{DataDir, remove};
-use super::snapshot_file;
-use super::txn_log::{self, LogFile, Record};
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use crate::error::StorageError;
+use crate::files::DataDir;
+use crate::folder::Folder;
+use crate::snapshot_file;
+use crate::txn_log::{self, LogFile, Record};
 use zab_core::{LogEntry, Snapshot};
 use zab_wire::Zxid;
 
@@ -27,13 +26,13 @@ pub(super) struct History {
     /// The last log file that holds a record.
     pub(super) tail: Option<Tail>,
     /// Log files behind it, which hold none.
-    pub(super) empty: Vec<PathBuf>,
+    pub(super) empty: Vec<String>,
 }
 
 /// The end of the log.
 #[derive(Debug)]
 pub(super) struct Tail {
-    pub(super) path: PathBuf,
+    pub(super) name: String,
     /// The last transaction in it.
     pub(super) last: Zxid,
     /// Behind that transaction's record.
@@ -46,7 +45,7 @@ pub(super) fn follows(before: Zxid, after: Zxid) -> bool {
 }
 
 /// Reads the state up to `limit`, as if nothing behind it existed. Changes nothing on the disk.
-pub(super) fn load(dir: &DataDir, limit: Zxid) -> Result<History, StorageError> {
+pub(super) fn load<F: Folder>(dir: &DataDir<F>, limit: Zxid) -> Result<History, StorageError> {
     let (snapshot, snapshots_seen) = snapshot_file::newest_valid(dir, limit)?;
     let base = snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid);
     let files = txn_log::list(dir)?;
@@ -58,10 +57,10 @@ pub(super) fn load(dir: &DataDir, limit: Zxid) -> Result<History, StorageError> 
     let first = files.iter().rposition(|file| file.zxid <= base).unwrap_or(0);
     let mut logs = Vec::new();
     for file in files.iter().skip(first) {
-        logs.push(txn_log::read(file)?);
+        logs.push(txn_log::read(dir, file)?);
     }
     let used = logs.iter().rposition(|log| !log.records.is_empty()).map_or(0, |last| last + 1);
-    let empty = logs.drain(used..).map(|log| log.path).collect();
+    let empty = logs.drain(used..).map(|log| log.name).collect();
     if let Some(damaged) = logs.iter().rev().skip(1).find(|log| log.bad_checksum) {
         return Err(StorageError::CorruptLog {
             path: damaged.path.clone(),
@@ -71,7 +70,7 @@ pub(super) fn load(dir: &DataDir, limit: Zxid) -> Result<History, StorageError> 
     }
     let tail = logs.last().and_then(|log| {
         let last = log.records.last()?.entry.zxid;
-        Some(Tail { path: log.path.clone(), last, end: log.end })
+        Some(Tail { name: log.name.clone(), last, end: log.end })
     });
     let mut history = History { snapshot, entries: Vec::new(), last: base, tail, empty };
     history.replay(dir, logs, limit)?;
@@ -80,7 +79,12 @@ pub(super) fn load(dir: &DataDir, limit: Zxid) -> Result<History, StorageError> 
 
 impl History {
     /// Takes over the records behind the snapshot, up to `limit`.
-    fn replay(&mut self, dir: &DataDir, logs: Vec<LogFile>, limit: Zxid) -> Result<(), StorageError> {
+    fn replay<F: Folder>(
+        &mut self,
+        dir: &DataDir<F>,
+        logs: Vec<LogFile>,
+        limit: Zxid,
+    ) -> Result<(), StorageError> {
         let base = self.last;
         let mut before = Zxid::ZERO;
         for LogFile { path, records, .. } in logs {
@@ -114,7 +118,7 @@ impl History {
 
 /// The last place at or before `to` where the history can be cut; `to` itself when the log contains it, or a
 /// snapshot stands exactly there.
-pub(super) fn nearest_cut(dir: &DataDir, to: Zxid) -> Result<Zxid, StorageError> {
+pub(super) fn nearest_cut<F: Folder>(dir: &DataDir<F>, to: Zxid) -> Result<Zxid, StorageError> {
     match load(dir, to) {
         Ok(history) => Ok(history.last),
         // The log of back then may still be there in part, but nothing to put it on.
@@ -127,20 +131,20 @@ pub(super) fn nearest_cut(dir: &DataDir, to: Zxid) -> Result<Zxid, StorageError>
 ///
 /// The order matters over a crash: each state in between is the old history or a beginning of it that still
 /// contains `to`. Snapshots go first, since one newer than the log's end would bring back what was cut.
-pub(super) fn truncate(dir: &DataDir, to: Zxid) -> Result<(), StorageError> {
+pub(super) fn truncate<F: Folder>(dir: &mut DataDir<F>, to: Zxid) -> Result<(), StorageError> {
     snapshot_file::remove_newer(dir, to)?;
     let files = txn_log::list(dir)?;
     for file in files.iter().rev() {
-        let keep = txn_log::read(file)?
+        let keep = txn_log::read(dir, file)?
             .records
             .iter()
             .take_while(|record| record.entry.zxid <= to)
             .last()
             .map(|record| record.end);
         if let Some(end) = keep {
-            return cut(&file.path, end);
+            return cut(dir, &file.name, end);
         }
-        remove(&file.path)?;
+        dir.remove(&file.name)?;
         // One by one, newest first: out of order they would leave a gap.
         dir.sync()?;
     }
@@ -148,8 +152,7 @@ pub(super) fn truncate(dir: &DataDir, to: Zxid) -> Result<(), StorageError> {
 }
 
 /// Ends a log file at `end`, durably.
-pub(super) fn cut(path: &Path, end: u64) -> Result<(), StorageError> {
-    let file = OpenOptions::new().write(true).open(path).context("open", path)?;
-    file.set_len(end).context("shorten", path)?;
-    file.sync_all().context("fsync", path)
+pub(super) fn cut<F: Folder>(dir: &mut DataDir<F>, name: &str, end: u64) -> Result<(), StorageError> {
+    dir.set_len(name, end)?;
+    dir.sync_all(name)
 }

@@ -14,10 +14,10 @@
 //!
 //! Not here: writing (`log_writer`), and what the records mean together (`recovery`).
 
-use super::error::{IoContext, StorageError};
-use super::files::{DataDir, NumberedFile};
+use crate::error::StorageError;
+use crate::files::{DataDir, NumberedFile};
+use crate::folder::Folder;
 use bytes::Bytes;
-use std::fs;
 use std::path::{Path, PathBuf};
 use zab_core::LogEntry;
 use zab_wire::{Zxid, txn};
@@ -37,7 +37,7 @@ pub(super) fn name(first: Zxid) -> String {
 }
 
 /// All log files, oldest first.
-pub(super) fn list(dir: &DataDir) -> Result<Vec<NumberedFile>, StorageError> {
+pub(super) fn list<F: Folder>(dir: &DataDir<F>) -> Result<Vec<NumberedFile>, StorageError> {
     dir.numbered(PREFIX)
 }
 
@@ -53,7 +53,8 @@ pub(super) fn encode(transaction: &[u8], out: &mut Vec<u8>) {
 /// What one file holds.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    /// Where it lies.
+    pub(super) name: String,
+    /// Where it lies, for messages.
     pub(super) path: PathBuf,
     /// Its whole records, in the order they stand there.
     pub(super) records: Vec<Record>,
@@ -75,10 +76,16 @@ pub(super) struct Record {
 ///
 /// # Errors
 /// I/O, or [`StorageError::CorruptLog`] when a whole record stands behind a damaged place.
-pub(super) fn read(file: &NumberedFile) -> Result<LogFile, StorageError> {
-    let path = &file.path;
-    let bytes = fs::read(path).context("read", path)?;
-    let mut log = LogFile { path: path.clone(), records: Vec::new(), end: 0, bad_checksum: false };
+pub(super) fn read<F: Folder>(dir: &DataDir<F>, file: &NumberedFile) -> Result<LogFile, StorageError> {
+    let path = &dir.file(&file.name);
+    let bytes = dir.read(&file.name)?;
+    let mut log = LogFile {
+        name: file.name.clone(),
+        path: path.clone(),
+        records: Vec::new(),
+        end: 0,
+        bad_checksum: false,
+    };
     let stop = if bytes.starts_with(&HEADER) {
         log.end = HEADER.len() as u64;
         read_records(path, &bytes, &mut log)?
