@@ -106,13 +106,13 @@ impl<F: Folder> Storage<F> {
     ///
     /// # Errors
     /// As [`Storage::open`]; the folder comes back with the error.
-    pub fn open_in(folder: F, options: Options) -> Result<(Self, Recovered), NotOpened<F>> {
+    pub fn open_in(folder: F, options: Options) -> Result<(Self, Recovered), Box<NotOpened<F>>> {
         let writer = LogWriter::new(options.preallocate_bytes);
         let dir = DataDir { folder };
         let mut storage = Self { dir, options, writer, last: Zxid::ZERO, failed: false };
         match storage.recover() {
             Ok(recovered) => Ok((storage, recovered)),
-            Err(error) => Err(NotOpened { error, folder: storage.into_folder() }),
+            Err(error) => Err(Box::new(NotOpened { error, folder: storage.into_folder() })),
         }
     }
 
@@ -268,10 +268,7 @@ impl<F: Folder> Storage<F> {
             self.dir.remove(&name)?;
         }
         if let Some(tail) = tail {
-            // Cut, since not only zeros may stand behind the end and what is appended must not end up in front
-            // of garbage. Fsynced even if nothing is cut: after SIGKILL the tail may be in the page cache alone,
-            // and from here on this server speaks for it.
-            recovery::cut(&mut self.dir, &tail.name, tail.end)?;
+            recovery::vouch_for(&mut self.dir, &tail)?;
             // A log behind its snapshot goes on in a new file, so that no file has a gap inside.
             if tail.last >= last {
                 self.writer.resume(&tail.name, tail.end);

@@ -46,19 +46,18 @@ pub(super) fn prepare<F: Folder>(dir: &mut DataDir<F>, snapshot: &Snapshot) -> R
     dir.prepare(&name(snapshot.zxid), &[&HEADER, &snapshot.tree, &checksum, &SEAL_END])
 }
 
-/// The newest valid snapshot at or below `limit`, and how many files were looked at to find it.
+/// The newest valid one of `snapshots` at or below `limit`.
 pub(super) fn newest_valid<F: Folder>(
     dir: &DataDir<F>,
+    snapshots: &[NumberedFile],
     limit: Zxid,
-) -> Result<(Option<Snapshot>, usize), StorageError> {
-    let mut seen = 0;
-    for file in list(dir)?.iter().rev().filter(|file| file.zxid <= limit) {
-        seen += 1;
+) -> Result<Option<Snapshot>, StorageError> {
+    for file in snapshots.iter().rev().filter(|file| file.zxid <= limit) {
         if let Some(tree) = tree_of(&dir.read(&file.name)?) {
-            return Ok((Some(Snapshot { zxid: file.zxid, tree }), seen));
+            return Ok(Some(Snapshot { zxid: file.zxid, tree }));
         }
     }
-    Ok((None, seen))
+    Ok(None)
 }
 
 /// Deletes the snapshots newer than `limit`, newest first, and makes that durable.

@@ -212,6 +212,38 @@ fn damage_in_an_earlier_file_is_refused_wherever_it_is() {
     }
 }
 
+/// Behind an earlier file that lost its last record, a new epoch's first transaction is in order: so only what a write
+/// cut short leaves may end such a file (ZooKeeper goes on in a new one after a crash), and no changed bit.
+#[test]
+fn a_bit_changed_at_the_end_of_an_epoch_is_refused_and_a_write_cut_short_is_not() {
+    let dir = with_log(3);
+    let (mut storage, _) = open(&dir);
+    storage.writer.roll(&mut storage.dir).unwrap();
+    append(&mut storage, &entries(2, 1..=2));
+    drop(storage);
+    let log = path(&dir, "log.100000001");
+    let whole = fs::read(&log).unwrap();
+    let (start, end) = (record_bounds(&whole)[2], whole.len());
+    for at in start..end {
+        for bit in 0..8 {
+            fs::write(&log, patch_bit(&whole, at, bit)).unwrap();
+            let error = open_error(&dir);
+            assert!(matches!(error, StorageError::CorruptLog { .. }), "bit {bit} of byte {at}: {error}");
+        }
+        for padding in [0, 64] {
+            fs::write(&log, [&whole[..at], &vec![0; padding]].concat()).unwrap();
+            let expected = [entries(1, 1..=2), entries(2, 1..=2)].concat();
+            assert_eq!(open(&dir).1.entries, expected, "cut at {at}");
+        }
+    }
+}
+
+fn patch_bit(whole: &[u8], at: usize, bit: usize) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    bytes[at] ^= 1 << bit;
+    bytes
+}
+
 #[test]
 fn a_gap_or_a_step_back_is_refused_and_names_both_transactions() {
     let cases = [
