@@ -123,7 +123,7 @@ fn project() -> Vec<Source> {
             let kind = entry.file_type().expect("it was just listed");
             if kind.is_dir() && !skipped && entry.path() != root.join("results") {
                 folders.push(entry.path());
-            } else if kind.is_file() && name != "Cargo.lock" {
+            } else if kind.is_file() && name != "Cargo.lock" && !skipped {
                 let path = entry.path();
                 let short = path
                     .strip_prefix(root)
