@@ -9,14 +9,15 @@ use std::path::Path;
 const LINES_MAX: usize = 800;
 
 /// Which crate may name which other crate of the workspace.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("zab-wire", &[]),
     ("zab-core", &["zab-wire"]),
-    ("zab-node", &["zab-wire", "zab-core"]),
-    ("zab-sim", &["zab-wire", "zab-core", "workloads", "checker"]),
+    ("zab-storage", &["zab-wire", "zab-core"]),
+    ("zab-node", &["zab-wire", "zab-core", "zab-storage"]),
+    ("zab-sim", &["zab-wire", "zab-core", "zab-storage", "workloads", "checker"]),
     ("checker", &[]),
     ("workloads", &["checker", "zab-wire"]),
-    ("zabchaos", &["checker", "workloads", "zab-node", "zab-wire"]),
+    ("zabchaos", &["checker", "workloads", "zab-node", "zab-sim", "zab-wire"]),
 ];
 
 /// What the core must not know: its clock, disk and network are events and effects.
@@ -122,7 +123,7 @@ fn project() -> Vec<Source> {
             let kind = entry.file_type().expect("it was just listed");
             if kind.is_dir() && !skipped && entry.path() != root.join("results") {
                 folders.push(entry.path());
-            } else if kind.is_file() && name != "Cargo.lock" {
+            } else if kind.is_file() && name != "Cargo.lock" && !skipped {
                 let path = entry.path();
                 let short = path
                     .strip_prefix(root)
@@ -220,16 +221,26 @@ fn the_core_is_pure(sources: &[Source]) -> Vec<String> {
     core.flat_map(|source| source.complain_where(&NOT_IN_CORE, "the core is a pure state machine")).collect()
 }
 
+fn storage_works_in_any_folder(sources: &[Source]) -> Vec<String> {
+    let storage = sources.iter().filter(|source| source.is_rust() && source.is_under("node/storage/src/"));
+    storage
+        .filter(|source| source.path != "node/storage/src/real_folder.rs" && !source.is_tests())
+        .flat_map(|source| source.complain_where(&["std::fs", "fs::", "nix::"], "only through Folder"))
+        .collect()
+}
+
 fn the_checker_knows_no_node(sources: &[Source]) -> Vec<String> {
     let checker = sources.iter().filter(|source| source.is_rust() && source.is_under("checker/"));
-    let names = ["zab_wire", "zab_core", "zab_node", "workloads"];
+    let names = ["zab_wire", "zab_core", "zab_storage", "zab_node", "zab_sim", "workloads"];
     checker
         .flat_map(|source| source.complain_where(&names, "the checker could share a bug with it"))
         .collect()
 }
 
 fn nodes_know_no_harness(sources: &[Source]) -> Vec<String> {
+    // The simulator is a tester that lives beside what it tests.
     let node = sources.iter().filter(|source| source.is_rust() && source.is_under("node/"));
+    let node = node.filter(|source| !source.is_under("node/sim/"));
     let names = ["checker::", "workloads::", "zabchaos::"];
     node.flat_map(|source| source.complain_where(&names, "a node must not know who tests it")).collect()
 }
@@ -250,7 +261,10 @@ fn one_file_runs_nodes(sources: &[Source]) -> Vec<String> {
     control
         .filter(|source| source.path != "src/commands/node.rs")
         .flat_map(|source| {
-            source.complain_where(&["zab_node", "zab_core"], "nodes are processes to the harness")
+            source.complain_where(
+                &["zab_node", "zab_core", "zab_storage"],
+                "nodes are processes to the harness",
+            )
         })
         .collect()
 }
@@ -390,6 +404,19 @@ fn the_core_has_no_clock_disk_network_or_chance() {
 }
 
 #[test]
+fn storage_can_be_simulated() {
+    keeps(storage_works_in_any_folder);
+    bites(
+        storage_works_in_any_folder,
+        "node/storage/src/x.rs",
+        "use std::io::x;\nuse nix::x;\n",
+        "// std::fs\n",
+    );
+    let tests = Source::new("node/storage/src/tests/x.rs", "use std::fs;\n");
+    assert_eq!(storage_works_in_any_folder(&[tests]), Vec::<String>::new());
+}
+
+#[test]
 fn the_checker_stands_alone() {
     keeps(the_checker_knows_no_node);
     bites(the_checker_knows_no_node, "checker/src/x.rs", "use zab_wire::Zxid;\n", "let zab_wires = 1;\n");
@@ -399,6 +426,8 @@ fn the_checker_stands_alone() {
 fn a_node_does_not_know_its_tester() {
     keeps(nodes_know_no_harness);
     bites(nodes_know_no_harness, "node/src/x.rs", "use checker::Verdict;\n", "let my_checker::x = 1;\n");
+    let simulator = Source::new("node/sim/src/x.rs", "use checker::Verdict;\n");
+    assert_eq!(nodes_know_no_harness(&[simulator]), Vec::<String>::new());
 }
 
 #[test]

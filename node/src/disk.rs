@@ -6,7 +6,6 @@
 //! it speaks of (ZOOKEEPER-4643).
 
 use crate::input::Input;
-use crate::storage::{Storage, StorageError};
 use crate::tracer::Log;
 use crate::{EXIT_DISK, NodeError};
 use std::collections::VecDeque;
@@ -14,6 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::mpsc::UnboundedSender;
 use zab_core::{Event, LogEntry, Snapshot, SyncToken};
+use zab_storage::{Storage, StorageError};
 use zab_wire::Zxid;
 
 /// A disk effect.

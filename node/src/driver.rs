@@ -12,7 +12,6 @@ use crate::election_port::ElectionPort;
 use crate::four_letter::{self, Facts, Word};
 use crate::input::Input;
 use crate::quorum_port::QuorumPort;
-use crate::storage::{self, Storage};
 use crate::tracer::{Log, Tracer, wall_ms};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 use zab_core::{Bug, ClientId, Effect, Event, Now, Server};
+use zab_storage::Storage;
 
 /// The most events taken before new ones are looked for.
 const BATCH: usize = 1024;
@@ -43,8 +43,10 @@ pub(crate) async fn drive(
 ) -> Result<(), NodeError> {
     let mut stop = Stop::install()?;
     let listeners = Listeners::bind(&config).await?;
-    let storage_options = storage::Options {
-        preallocate_bytes: config.preallocate_bytes.unwrap_or(storage::Options::default().preallocate_bytes),
+    let storage_options = zab_storage::Options {
+        preallocate_bytes: config
+            .preallocate_bytes
+            .unwrap_or(zab_storage::Options::default().preallocate_bytes),
         forget_accepted_epoch: bug == Some(Bug::ForgetAcceptedEpoch),
     };
     let (storage, recovered) = Storage::open_with(&config.data_dir, storage_options)?;

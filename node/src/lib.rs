@@ -3,7 +3,7 @@
 //!
 //! [`run`] is the whole of it: read a `zoo.cfg`, listen, recover, and serve until a signal. Inside,
 //! [`config`] says what was asked for, the driver's loop carries out the core's effects, each port has
-//! a module, and [`storage`] holds what is on disk.
+//! a module, and [`zab_storage`] holds what is on disk.
 
 mod client_port;
 pub mod config;
@@ -16,7 +16,6 @@ mod link;
 pub mod properties;
 mod quorum_port;
 mod server_line;
-pub mod storage;
 #[cfg(test)]
 mod testing;
 mod tracer;
@@ -89,7 +88,7 @@ pub enum NodeError {
     },
     /// What is on disk cannot be used.
     #[error("cannot recover from the data directory: {0}")]
-    Storage(#[from] storage::StorageError),
+    Storage(#[from] zab_storage::StorageError),
     /// The trace file cannot be written: without it, a report would be wrong and look right.
     #[error("cannot write the trace file: {0}")]
     Trace(io::Error),

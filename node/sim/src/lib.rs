@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dice;
+pub mod disk;
 pub mod load;
 pub mod properties;
 pub mod run;

@@ -8,7 +8,7 @@ mod snapshots;
 mod truncate;
 mod zookeeper;
 
-use super::{Options, Storage, StorageError};
+use crate::{Options, RealFolder, Storage, StorageError};
 use bytes::Bytes;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
-//! Data directories that Apache ZooKeeper 3.8.0 wrote (see `node/testdata/README.md`).
+//! Data directories that Apache ZooKeeper 3.8.0 wrote (see `testdata/README.md`).
 
-use super::super::{snapshot_file, txn_log};
 use super::*;
+use crate::files::{DataDir, NumberedFile};
+use crate::{snapshot_file, txn_log};
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
 
@@ -60,11 +61,12 @@ fn every_snapshot_of_the_server_is_whole_and_leads_to_the_same_end() {
 #[test]
 fn records_written_again_are_the_same_bytes() {
     let dir = copied("alone");
+    let data_dir = DataDir { folder: RealFolder::open(dir.path()).unwrap() };
     for file in ["log.1", "log.a", "log.11", "log.17"] {
         let bytes = fs::read(path(&dir, file)).unwrap();
         let first = Zxid::from_bits(u64::from_str_radix(&file[4..], 16).unwrap());
-        let numbered = super::super::files::NumberedFile { zxid: first, path: path(&dir, file) };
-        let log = txn_log::read(&numbered).unwrap();
+        let numbered = NumberedFile { zxid: first, name: file.to_owned() };
+        let log = txn_log::read(&data_dir, &numbered).unwrap();
         let mut again = txn_log::HEADER.to_vec();
         for record in &log.records {
             assert_eq!(again.len() as u64, record.start);

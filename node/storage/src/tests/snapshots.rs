@@ -1,7 +1,7 @@
 //! Snapshots beside the log: which one counts, which are kept, and what a whole file is.
 
-use super::super::snapshot_file;
 use super::*;
+use crate::{snapshot_file, txn_log};
 
 #[test]
 fn the_newest_snapshot_and_the_log_behind_it_come_back() {
@@ -90,6 +90,24 @@ fn a_damaged_snapshot_without_a_log_is_not_a_fresh_start() {
     flip(&path(&dir, "snapshot.100000004"), 40);
     let error = open_error(&dir).to_string();
     assert!(error.contains("no valid snapshot was found, and there is no log"), "{error}");
+}
+
+/// A new epoch's first transaction may stand behind anything, so the log alone does not tell that something is
+/// missing in front of it.
+#[test]
+fn a_damaged_snapshot_is_missed_when_the_log_behind_it_begins_with_an_epoch() {
+    let dir = scratch();
+    let (mut storage, _) = open(&dir);
+    storage.install_snapshot(&snapshot(zxid(1, 4), "only")).unwrap();
+    append(&mut storage, &entries(2, 1..=3));
+    drop(storage);
+    flip(&path(&dir, "snapshot.100000004"), 40);
+    let error = open_error(&dir).to_string();
+    assert!(error.contains("the log begins at 0x200000001"), "{error}");
+    // Nor does a file that a crash left without a record.
+    fs::write(path(&dir, "log.200000001"), txn_log::HEADER).unwrap();
+    let error = open_error(&dir).to_string();
+    assert!(error.contains("there is no log"), "{error}");
 }
 
 #[test]

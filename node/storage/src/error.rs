@@ -4,7 +4,7 @@
 //! that "No space left on device" reaches whoever reads the node's last line.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use thiserror::Error;
 use zab_wire::Zxid;
 
@@ -146,11 +146,11 @@ pub enum StorageError {
 /// Names the file and the operation where a system call failed.
 pub(super) trait IoContext<T> {
     /// Turns the system's error into [`StorageError::Io`].
-    fn context(self, action: &'static str, path: &Path) -> Result<T, StorageError>;
+    fn context(self, action: &'static str, path: impl FnOnce() -> PathBuf) -> Result<T, StorageError>;
 }
 
 impl<T> IoContext<T> for io::Result<T> {
-    fn context(self, action: &'static str, path: &Path) -> Result<T, StorageError> {
-        self.map_err(|os| StorageError::Io { action, path: path.to_owned(), os })
+    fn context(self, action: &'static str, path: impl FnOnce() -> PathBuf) -> Result<T, StorageError> {
+        self.map_err(|os| StorageError::Io { action, path: path(), os })
     }
 }

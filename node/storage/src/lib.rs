@@ -12,14 +12,19 @@
 //! dataDir/version-2/installing       a SNAP is replacing everything      install
 //! ```
 //!
+//! All of it works in one [`Folder`]: [`RealFolder`] is the file system, a simulator brings its own.
+//!
 //! What the files mean together is `recovery`'s. Not here: what a transaction does to the tree, and when
 //! anything is written; the core decides both.
+#![forbid(unsafe_code)]
 
 mod epochs;
 mod error;
 mod files;
+pub mod folder;
 mod install;
 mod log_writer;
+mod real_folder;
 mod recovery;
 mod snapshot_file;
 #[cfg(test)]
@@ -27,8 +32,10 @@ mod tests;
 mod txn_log;
 
 pub use error::StorageError;
+pub use folder::Folder;
+pub use real_folder::RealFolder;
 
-use files::{DataDir, remove};
+use files::DataDir;
 use log_writer::LogWriter;
 use recovery::{History, NO_LIMIT};
 use std::path::Path;
@@ -39,7 +46,7 @@ use zab_wire::Zxid;
 const SNAPSHOTS_KEPT: usize = 3;
 
 /// How the storage behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Space is reserved for the log in steps of this many bytes; 0 reserves none.
     pub preallocate_bytes: u64,
@@ -53,16 +60,25 @@ impl Default for Options {
     }
 }
 
-/// A data directory, opened and locked for this process.
-#[derive(Debug)]
-pub struct Storage {
-    dir: DataDir,
+/// An opened data directory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Storage<F = RealFolder> {
+    dir: DataDir<F>,
     options: Options,
     writer: LogWriter,
     /// The last transaction of snapshot and log, appended ones included.
     last: Zxid,
     /// Set by the first fatal error: nothing is tried again.
     failed: bool,
+}
+
+/// Why a folder could not be opened, and the folder as that left it.
+#[derive(Debug)]
+pub struct NotOpened<F> {
+    /// Why.
+    pub error: StorageError,
+    /// The folder; the work of the recovery may have begun in it.
+    pub folder: F,
 }
 
 impl Storage {
@@ -81,13 +97,46 @@ impl Storage {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_with(data_dir: &Path, options: Options) -> Result<(Self, Recovered), StorageError> {
-        let dir = DataDir::open(data_dir)?;
-        install::recover(&dir)?;
-        dir.remove_unfinished()?;
+        Self::open_in(RealFolder::open(data_dir)?, options).map_err(|not_opened| not_opened.error)
+    }
+}
+
+impl<F: Folder> Storage<F> {
+    /// [`Storage::open`] in any folder.
+    ///
+    /// # Errors
+    /// As [`Storage::open`]; the folder comes back with the error.
+    pub fn open_in(folder: F, options: Options) -> Result<(Self, Recovered), Box<NotOpened<F>>> {
         let writer = LogWriter::new(options.preallocate_bytes);
+        let dir = DataDir { folder };
         let mut storage = Self { dir, options, writer, last: Zxid::ZERO, failed: false };
-        let recovered = storage.load()?;
-        Ok((storage, recovered))
+        match storage.recover() {
+            Ok(recovered) => Ok((storage, recovered)),
+            Err(error) => Err(Box::new(NotOpened { error, folder: storage.into_folder() })),
+        }
+    }
+
+    fn recover(&mut self) -> Result<Recovered, StorageError> {
+        install::recover(&mut self.dir)?;
+        self.dir.remove_unfinished()?;
+        self.load()
+    }
+
+    /// The folder it works in.
+    #[must_use]
+    pub fn folder(&self) -> &F {
+        &self.dir.folder
+    }
+
+    /// The folder it works in, for what a simulator does to it behind the storage's back.
+    pub fn folder_mut(&mut self) -> &mut F {
+        &mut self.dir.folder
+    }
+
+    /// Ends the use of the folder, as the end of the process would: what was not synced is forgotten.
+    #[must_use]
+    pub fn into_folder(self) -> F {
+        self.dir.folder
     }
 
     /// The last transaction of the state, appended and not yet synced ones included.
@@ -117,7 +166,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Io`] when the disk fails.
     pub fn sync(&mut self) -> Result<(), StorageError> {
-        self.unless_failed(|storage| storage.writer.sync(&storage.dir))
+        self.unless_failed(|storage| storage.writer.sync(&mut storage.dir))
     }
 
     /// Cuts the history behind `to`, durably, and reads it again.
@@ -127,7 +176,7 @@ impl Storage {
     /// changed, and the storage goes on. The disk's failure otherwise.
     pub fn truncate(&mut self, to: Zxid) -> Result<Recovered, StorageError> {
         let nearest = self.unless_failed(|storage| {
-            storage.writer.sync(&storage.dir)?;
+            storage.writer.sync(&mut storage.dir)?;
             recovery::nearest_cut(&storage.dir, to)
         })?;
         if nearest != to {
@@ -135,7 +184,7 @@ impl Storage {
         }
         self.unless_failed(|storage| {
             storage.writer.discard();
-            recovery::truncate(&storage.dir, to)?;
+            recovery::truncate(&mut storage.dir, to)?;
             storage.load()
         })
     }
@@ -147,11 +196,11 @@ impl Storage {
     /// [`StorageError::Io`] when the disk fails.
     pub fn take_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), StorageError> {
         self.unless_failed(|storage| {
-            storage.writer.sync(&storage.dir)?;
-            snapshot_file::prepare(&storage.dir, snapshot)?;
+            storage.writer.sync(&mut storage.dir)?;
+            snapshot_file::prepare(&mut storage.dir, snapshot)?;
             storage.dir.finish(&snapshot_file::name(snapshot.zxid))?;
             storage.last = storage.last.max(snapshot.zxid);
-            storage.writer.roll()?;
+            storage.writer.roll(&mut storage.dir)?;
             storage.purge()
         })
     }
@@ -164,7 +213,7 @@ impl Storage {
     pub fn install_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), StorageError> {
         self.unless_failed(|storage| {
             storage.writer.discard();
-            install::install(&storage.dir, snapshot)?;
+            install::install(&mut storage.dir, snapshot)?;
             storage.last = snapshot.zxid;
             Ok(())
         })
@@ -179,7 +228,7 @@ impl Storage {
             if storage.options.forget_accepted_epoch {
                 return Ok(());
             }
-            epochs::write_accepted(&storage.dir, epoch)
+            epochs::write_accepted(&mut storage.dir, epoch)
         })
     }
 
@@ -190,8 +239,8 @@ impl Storage {
     /// [`StorageError::Io`] when the disk fails.
     pub fn set_current_epoch(&mut self, epoch: u32) -> Result<(), StorageError> {
         self.unless_failed(|storage| {
-            storage.writer.sync(&storage.dir)?;
-            epochs::write_current(&storage.dir, epoch)
+            storage.writer.sync(&mut storage.dir)?;
+            epochs::write_current(&mut storage.dir, epoch)
         })
     }
 
@@ -215,17 +264,14 @@ impl Storage {
         } else {
             epochs::load(&self.dir, last)?
         };
-        for path in empty {
-            remove(&path)?;
+        for name in empty {
+            self.dir.remove(&name)?;
         }
         if let Some(tail) = tail {
-            // Cut, since not only zeros may stand behind the end and what is appended must not end up in front
-            // of garbage. Fsynced even if nothing is cut: after SIGKILL the tail may be in the page cache alone,
-            // and from here on this server speaks for it.
-            recovery::cut(&tail.path, tail.end)?;
+            recovery::vouch_for(&mut self.dir, &tail)?;
             // A log behind its snapshot goes on in a new file, so that no file has a gap inside.
             if tail.last >= last {
-                self.writer.resume(&tail.path, tail.end)?;
+                self.writer.resume(&tail.name, tail.end);
             }
         }
         self.dir.sync()?;
@@ -234,18 +280,18 @@ impl Storage {
     }
 
     /// Deletes the snapshots that are no longer kept, and the log files that only they would need.
-    fn purge(&self) -> Result<(), StorageError> {
+    fn purge(&mut self) -> Result<(), StorageError> {
         let snapshots = snapshot_file::list(&self.dir)?;
         let Some(excess) = snapshots.len().checked_sub(SNAPSHOTS_KEPT) else { return Ok(()) };
         for file in &snapshots[..excess] {
-            remove(&file.path)?;
+            self.dir.remove(&file.name)?;
         }
         let oldest_kept = snapshots[excess].zxid;
         let logs = txn_log::list(&self.dir)?;
         // The last file that begins at or before the oldest snapshot may reach behind it.
         let needed = logs.iter().rposition(|file| file.zxid <= oldest_kept).unwrap_or(0);
         for file in &logs[..needed] {
-            remove(&file.path)?;
+            self.dir.remove(&file.name)?;
         }
         Ok(())
     }

@@ -109,6 +109,24 @@ fn a_place_in_front_of_the_oldest_snapshot_is_refused_and_the_state_can_be_repla
     assert_eq!(open(&dir).1.snapshot, Some(whole));
 }
 
+/// The deletion of old files may leave a log that begins with an epoch, as a whole history may.
+#[test]
+fn a_log_that_begins_with_an_epoch_is_not_taken_for_the_whole_history() {
+    let dir = with_log(3);
+    let (mut storage, _) = open(&dir);
+    storage.take_snapshot(&snapshot(zxid(1, 3), "1-3")).unwrap();
+    for counter in [3, 6, 9] {
+        append(&mut storage, &entries(2, counter - 2..=counter));
+        storage.take_snapshot(&snapshot(zxid(2, counter), "2")).unwrap();
+    }
+    let files = names(&dir);
+    assert_eq!(files[0], "log.200000001", "epoch 1 is only in the snapshots");
+    let error = storage.truncate(zxid(2, 2)).unwrap_err();
+    assert!(matches!(error, StorageError::NotInLog { nearest: Zxid::ZERO, .. }), "{error}");
+    assert_eq!(names(&dir), files);
+    assert_eq!(storage.truncate(zxid(2, 4)).unwrap().snapshot, Some(snapshot(zxid(2, 3), "2")));
+}
+
 /// Truncation deletes snapshots, then log files from the newest, then cuts: a crash between any two leaves the
 /// old history or a beginning of it that still holds the place.
 #[test]

@@ -4,8 +4,9 @@
 //! currentEpoch is the epoch whose whole initial history is in its log; it is written after that history
 //! is durable and before NEWLEADER is acknowledged (ZooKeeper's `QuorumPeer`, ZAB phases 1 and 2).
 
-use super::error::StorageError;
-use super::files::DataDir;
+use crate::error::StorageError;
+use crate::files::DataDir;
+use crate::folder::Folder;
 use zab_wire::Zxid;
 
 const ACCEPTED: &str = "acceptedEpoch";
@@ -26,7 +27,7 @@ pub(super) struct Epochs {
 /// 2. writes currentEpoch, then 3. acknowledges. A crash between 1 and 2 leaves exactly this, and it is safe:
 /// the server never acknowledged that NEWLEADER, so no quorum counts on it having the history under the new
 /// epoch. It votes with its old currentEpoch, and its promise (acceptedEpoch) is intact.
-pub(super) fn load(dir: &DataDir, last: Zxid) -> Result<Epochs, StorageError> {
+pub(super) fn load<F: Folder>(dir: &DataDir<F>, last: Zxid) -> Result<Epochs, StorageError> {
     let accepted = read(dir, ACCEPTED)?.unwrap_or(last.epoch);
     let current = read(dir, CURRENT)?.unwrap_or(last.epoch);
     let forgotten = |witness, reached| {
@@ -43,21 +44,21 @@ pub(super) fn load(dir: &DataDir, last: Zxid) -> Result<Epochs, StorageError> {
 }
 
 /// What a server reads that forgets its promises (the planted bug): no check can notice.
-pub(super) fn load_forgetful(dir: &DataDir, last: Zxid) -> Result<Epochs, StorageError> {
+pub(super) fn load_forgetful<F: Folder>(dir: &DataDir<F>, last: Zxid) -> Result<Epochs, StorageError> {
     Ok(Epochs { accepted: 0, current: read(dir, CURRENT)?.unwrap_or(last.epoch) })
 }
 
 /// Makes acceptedEpoch durable.
-pub(super) fn write_accepted(dir: &DataDir, epoch: u32) -> Result<(), StorageError> {
+pub(super) fn write_accepted<F: Folder>(dir: &mut DataDir<F>, epoch: u32) -> Result<(), StorageError> {
     dir.replace(ACCEPTED, epoch.to_string().as_bytes())
 }
 
 /// Makes currentEpoch durable.
-pub(super) fn write_current(dir: &DataDir, epoch: u32) -> Result<(), StorageError> {
+pub(super) fn write_current<F: Folder>(dir: &mut DataDir<F>, epoch: u32) -> Result<(), StorageError> {
     dir.replace(CURRENT, epoch.to_string().as_bytes())
 }
 
-fn read(dir: &DataDir, name: &str) -> Result<Option<u32>, StorageError> {
+fn read<F: Folder>(dir: &DataDir<F>, name: &str) -> Result<Option<u32>, StorageError> {
     let Some(text) = dir.read_text(name)? else { return Ok(None) };
     match text.parse() {
         Ok(epoch) => Ok(Some(epoch)),

@@ -23,41 +23,40 @@
 //! A start that finds no marker deletes the unfinished snapshot: the old state is untouched. One that finds it
 //! goes through steps 3 to 5 again, each of which may have been done, in part or in full.
 
-use super::error::{IoContext, StorageError};
-use super::files::{DataDir, remove};
-use super::{snapshot_file, txn_log};
-use bytes::Bytes;
-use std::fs;
-use std::io;
-use std::path::Path;
+use crate::error::StorageError;
+use crate::files::{DataDir, unfinished};
+use crate::folder::Folder;
+use crate::{snapshot_file, txn_log};
 use zab_core::Snapshot;
 use zab_wire::Zxid;
 
 const MARKER: &str = "installing";
 
 /// One step; running any number of them from the front is what a crash leaves.
-pub(super) type Step = fn(&DataDir, &Snapshot) -> Result<(), StorageError>;
+pub(super) type Step<F> = fn(&mut DataDir<F>, &Snapshot) -> Result<(), StorageError>;
 
 /// The steps in order.
-pub(super) const STEPS: [Step; 5] = [
-    |dir, snapshot| {
-        snapshot_file::prepare(dir, snapshot)?;
-        // The marker must never be found without the snapshot.
-        dir.sync()
-    },
-    |dir, snapshot| dir.replace(MARKER, format!("{:x}", snapshot.zxid.to_bits()).as_bytes()),
-    |dir, snapshot| dir.finish(&snapshot_file::name(snapshot.zxid)),
-    |dir, snapshot| remove_others(dir, snapshot.zxid),
-    |dir, _| remove_marker(dir),
-];
+pub(super) fn steps<F: Folder>() -> [Step<F>; 5] {
+    [
+        |dir, snapshot| {
+            snapshot_file::prepare(dir, snapshot)?;
+            // The marker must never be found without the snapshot.
+            dir.sync()
+        },
+        |dir, snapshot| dir.replace(MARKER, format!("{:x}", snapshot.zxid.to_bits()).as_bytes()),
+        |dir, snapshot| dir.finish(&snapshot_file::name(snapshot.zxid)),
+        |dir, snapshot| remove_others(dir, snapshot.zxid),
+        |dir, _| remove_marker(dir),
+    ]
+}
 
 /// Replaces the state in `dir` by `snapshot`.
-pub(super) fn install(dir: &DataDir, snapshot: &Snapshot) -> Result<(), StorageError> {
-    STEPS.iter().try_for_each(|step| step(dir, snapshot))
+pub(super) fn install<F: Folder>(dir: &mut DataDir<F>, snapshot: &Snapshot) -> Result<(), StorageError> {
+    steps().iter().try_for_each(|step| step(dir, snapshot))
 }
 
 /// Finishes what a crash interrupted, if it did. Must run before unfinished files are deleted.
-pub(super) fn recover(dir: &DataDir) -> Result<(), StorageError> {
+pub(super) fn recover<F: Folder>(dir: &mut DataDir<F>) -> Result<(), StorageError> {
     let Some(text) = dir.read_text(MARKER)? else { return Ok(()) };
     let Ok(bits) = u64::from_str_radix(&text, 16) else {
         return Err(StorageError::NotANumber { path: dir.file(MARKER), text });
@@ -65,9 +64,9 @@ pub(super) fn recover(dir: &DataDir) -> Result<(), StorageError> {
     let zxid = Zxid::from_bits(bits);
     let name = snapshot_file::name(zxid);
     // The unfinished one first: a snapshot of the same name may belong to the old state.
-    if is_whole(&dir.unfinished(&name))? {
+    if is_whole(dir, &unfinished(&name))? {
         dir.finish(&name)?;
-    } else if !is_whole(&dir.file(&name))? {
+    } else if !is_whole(dir, &name)? {
         // Both were durable before they got here, so this is damage and no crash. Deleting may have begun:
         // what is left of the old state could be a part of it, and would look whole.
         return Err(StorageError::LostInstallation { dir: dir.path().to_owned(), zxid });
@@ -76,25 +75,21 @@ pub(super) fn recover(dir: &DataDir) -> Result<(), StorageError> {
     remove_marker(dir)
 }
 
-fn is_whole(path: &Path) -> Result<bool, StorageError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(snapshot_file::tree_of(&Bytes::from(bytes)).is_some()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).context("read", path),
-    }
+fn is_whole<F: Folder>(dir: &DataDir<F>, name: &str) -> Result<bool, StorageError> {
+    Ok(dir.read_if_there(name)?.is_some_and(|bytes| snapshot_file::tree_of(&bytes).is_some()))
 }
 
-fn remove_others(dir: &DataDir, keep: Zxid) -> Result<(), StorageError> {
+fn remove_others<F: Folder>(dir: &mut DataDir<F>, keep: Zxid) -> Result<(), StorageError> {
     for file in snapshot_file::list(dir)?.iter().filter(|file| file.zxid != keep) {
-        remove(&file.path)?;
+        dir.remove(&file.name)?;
     }
     for file in txn_log::list(dir)? {
-        remove(&file.path)?;
+        dir.remove(&file.name)?;
     }
     dir.sync()
 }
 
-fn remove_marker(dir: &DataDir) -> Result<(), StorageError> {
-    remove(&dir.file(MARKER))?;
+fn remove_marker<F: Folder>(dir: &mut DataDir<F>) -> Result<(), StorageError> {
+    dir.remove(MARKER)?;
     dir.sync()
 }

@@ -1,7 +1,7 @@
 //! Replacing the state by a snapshot, with a crash after every step and within the deletion.
 
-use super::super::{files::DataDir, install};
 use super::*;
+use crate::{files::DataDir, install, snapshot_file};
 
 /// The old state: two snapshots and three log files of epoch 1, with a tail that the new leader never had.
 fn old_state() -> (TempDir, Recovered) {
@@ -17,10 +17,14 @@ fn old_state() -> (TempDir, Recovered) {
     (dir, recovered)
 }
 
+fn data_dir(dir: &TempDir) -> DataDir<RealFolder> {
+    DataDir { folder: RealFolder::open(dir.path()).unwrap() }
+}
+
 fn crash_after(dir: &TempDir, new: &Snapshot, steps: usize) {
-    let dir = DataDir::open(dir.path()).unwrap();
-    for step in &install::STEPS[..steps] {
-        step(&dir, new).unwrap();
+    let mut dir = data_dir(dir);
+    for step in &install::steps()[..steps] {
+        step(&mut dir, new).unwrap();
     }
 }
 
@@ -43,7 +47,7 @@ fn new_snapshots() -> [Snapshot; 4] {
 #[test]
 fn a_crash_after_any_step_leaves_the_old_state_or_the_new_one() {
     for new in new_snapshots() {
-        for steps in 0..=install::STEPS.len() {
+        for steps in 0..=install::steps::<RealFolder>().len() {
             let (dir, old) = old_state();
             crash_after(&dir, &new, steps);
             if steps < 2 {
@@ -61,7 +65,7 @@ fn a_crash_anywhere_within_the_deletion_leaves_the_new_state() {
     for new in new_snapshots() {
         let (dir, _) = old_state();
         crash_after(&dir, &new, 3);
-        let kept = super::super::snapshot_file::name(new.zxid);
+        let kept = snapshot_file::name(new.zxid);
         let doomed: Vec<_> = names(&dir)
             .into_iter()
             .filter(|name| *name != kept && (name.starts_with("log.") || name.starts_with("snapshot.")))
@@ -83,7 +87,7 @@ fn a_crash_while_recovering_from_a_crash_changes_nothing() {
     let new = snapshot(zxid(2, 5), "new");
     crash_after(&dir, &new, 2);
     // The recovery gets as far as the renaming, then crashes too.
-    DataDir::open(dir.path()).unwrap().finish("snapshot.200000005").unwrap();
+    data_dir(&dir).finish("snapshot.200000005").unwrap();
     assert_wholly_new(&dir, &new, "second recovery");
 }
 

@@ -1,7 +1,7 @@
 //! Appending, group commit, torn tails, and damage that is more than a torn tail.
 
-use super::super::{log_writer, txn_log};
 use super::*;
+use crate::{log_writer, txn_log};
 
 /// The checksum of a record that Apache ZooKeeper 3.8.0 wrote: a createSession with its digest.
 #[test]
@@ -193,7 +193,7 @@ fn damage_in_an_earlier_file_is_refused_wherever_it_is() {
     let dir = with_log(3);
     let (mut storage, _) = open(&dir);
     // A second file without a snapshot between: as ZooKeeper leaves it after a restart.
-    storage.writer.roll().unwrap();
+    storage.writer.roll(&mut storage.dir).unwrap();
     append(&mut storage, &entries(1, 4..=5));
     drop(storage);
     assert_eq!(names(&dir), ["log.100000001", "log.100000004"]);
@@ -210,6 +210,38 @@ fn damage_in_an_earlier_file_is_refused_wherever_it_is() {
             "at {at}: {error}"
         );
     }
+}
+
+/// Behind an earlier file that lost its last record, a new epoch's first transaction is in order: so only what a write
+/// cut short leaves may end such a file (ZooKeeper goes on in a new one after a crash), and no changed bit.
+#[test]
+fn a_bit_changed_at_the_end_of_an_epoch_is_refused_and_a_write_cut_short_is_not() {
+    let dir = with_log(3);
+    let (mut storage, _) = open(&dir);
+    storage.writer.roll(&mut storage.dir).unwrap();
+    append(&mut storage, &entries(2, 1..=2));
+    drop(storage);
+    let log = path(&dir, "log.100000001");
+    let whole = fs::read(&log).unwrap();
+    let (start, end) = (record_bounds(&whole)[2], whole.len());
+    for at in start..end {
+        for bit in 0..8 {
+            fs::write(&log, patch_bit(&whole, at, bit)).unwrap();
+            let error = open_error(&dir);
+            assert!(matches!(error, StorageError::CorruptLog { .. }), "bit {bit} of byte {at}: {error}");
+        }
+        for padding in [0, 64] {
+            fs::write(&log, [&whole[..at], &vec![0; padding]].concat()).unwrap();
+            let expected = [entries(1, 1..=2), entries(2, 1..=2)].concat();
+            assert_eq!(open(&dir).1.entries, expected, "cut at {at}");
+        }
+    }
+}
+
+fn patch_bit(whole: &[u8], at: usize, bit: usize) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    bytes[at] ^= 1 << bit;
+    bytes
 }
 
 #[test]
@@ -292,7 +324,7 @@ fn a_full_disk_is_named_and_nothing_is_tried_again() {
     let dir = with_log(1);
     let (mut storage, _) = open(&dir);
     storage.writer = log_writer::LogWriter::new(0);
-    storage.writer.resume(Path::new("/dev/full"), 0).unwrap();
+    storage.writer.resume("/dev/full", 0);
     storage.append(&entry(zxid(1, 2))).unwrap();
     let error = storage.sync().unwrap_err();
     assert_eq!(error.to_string(), "write /dev/full: No space left on device (os error 28)");

@@ -14,10 +14,10 @@
 //!
 //! Not here: writing (`log_writer`), and what the records mean together (`recovery`).
 
-use super::error::{IoContext, StorageError};
-use super::files::{DataDir, NumberedFile};
+use crate::error::StorageError;
+use crate::files::{DataDir, NumberedFile};
+use crate::folder::Folder;
 use bytes::Bytes;
-use std::fs;
 use std::path::{Path, PathBuf};
 use zab_core::LogEntry;
 use zab_wire::{Zxid, txn};
@@ -37,7 +37,7 @@ pub(super) fn name(first: Zxid) -> String {
 }
 
 /// All log files, oldest first.
-pub(super) fn list(dir: &DataDir) -> Result<Vec<NumberedFile>, StorageError> {
+pub(super) fn list<F: Folder>(dir: &DataDir<F>) -> Result<Vec<NumberedFile>, StorageError> {
     dir.numbered(PREFIX)
 }
 
@@ -53,14 +53,15 @@ pub(super) fn encode(transaction: &[u8], out: &mut Vec<u8>) {
 /// What one file holds.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    /// Where it lies.
+    pub(super) name: String,
+    /// Where it lies, for messages.
     pub(super) path: PathBuf,
     /// Its whole records, in the order they stand there.
     pub(super) records: Vec<Record>,
     /// Behind the last whole record; 0 when not even the header is whole.
     pub(super) end: u64,
-    /// Whether reading stopped at a record that is whole but for its checksum.
-    pub(super) bad_checksum: bool,
+    /// Whether reading stopped at a record that no write cut short leaves behind: it was changed later.
+    pub(super) damaged: bool,
 }
 
 /// One record and where it stands.
@@ -75,17 +76,22 @@ pub(super) struct Record {
 ///
 /// # Errors
 /// I/O, or [`StorageError::CorruptLog`] when a whole record stands behind a damaged place.
-pub(super) fn read(file: &NumberedFile) -> Result<LogFile, StorageError> {
-    let path = &file.path;
-    let bytes = fs::read(path).context("read", path)?;
-    let mut log = LogFile { path: path.clone(), records: Vec::new(), end: 0, bad_checksum: false };
+pub(super) fn read<F: Folder>(dir: &DataDir<F>, file: &NumberedFile) -> Result<LogFile, StorageError> {
+    let path = &dir.file(&file.name);
+    let bytes = dir.read(&file.name)?;
+    let mut log =
+        LogFile { name: file.name.clone(), path: path.clone(), records: Vec::new(), end: 0, damaged: false };
     let stop = if bytes.starts_with(&HEADER) {
         log.end = HEADER.len() as u64;
         read_records(path, &bytes, &mut log)?
     } else {
         unwritten_header(path, &bytes)?
     };
-    log.bad_checksum = matches!(stop, Stop::BadChecksum { .. });
+    log.damaged = match stop {
+        Stop::End => false,
+        Stop::Torn(_) => !is_cut_short(&bytes[position(log.end)..]),
+        Stop::BadChecksum { .. } => true,
+    };
     check_name(file, &log)?;
     refuse_if_records_follow(path, &bytes, &log, stop)?;
     Ok(log)
@@ -177,13 +183,32 @@ fn record_at(bytes: &[u8], at: usize) -> Result<(&[u8], usize), Stop> {
     }
 }
 
+/// Whether the beginning of a record stands here and nothing behind it, as a write that was cut short leaves it.
+fn is_cut_short(rest: &[u8]) -> bool {
+    let used = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let Some((head, written)) = rest[..used].split_first_chunk::<RECORD_HEAD>() else { return true };
+    let [c0, c1, c2, c3, c4, c5, c6, c7, l0, l1, l2, l3] = *head;
+    let Ok(len) = usize::try_from(i32::from_be_bytes([l0, l1, l2, l3])) else { return false };
+    if written.len() > len {
+        return false;
+    }
+    // A whole record with a greater length looks like a part of a longer one.
+    let checksum = u64::from_be_bytes([c0, c1, c2, c3, c4, c5, c6, c7]);
+    let is_whole = |transaction| checksum == u64::from(adler2::adler32_slice(transaction));
+    !matches!(written.split_last(), Some((&RECORD_END, transaction)) if is_whole(transaction))
+}
+
+fn position(offset: u64) -> usize {
+    usize::try_from(offset).expect("the file was read into memory")
+}
+
 fn refuse_if_records_follow(
     path: &Path,
     bytes: &[u8],
     log: &LogFile,
     stop: Stop,
 ) -> Result<(), StorageError> {
-    let stopped_at = usize::try_from(log.end).expect("the file was read into memory");
+    let stopped_at = position(log.end);
     let (reason, from) = match stop {
         Stop::End => ("zeros stand where a record should be", stopped_at),
         Stop::Torn(reason) => (reason, stopped_at),

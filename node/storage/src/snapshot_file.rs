@@ -6,11 +6,11 @@
 //!
 //! Not here: what the tree means ([`zab_wire::snapshot`]), and which log records go with it (`recovery`).
 
-use super::error::{IoContext, StorageError};
-use super::files::{DataDir, NumberedFile, remove};
+use crate::error::StorageError;
+use crate::files::{DataDir, NumberedFile};
+use crate::folder::Folder;
 use adler2::Adler32;
 use bytes::{Buf, Bytes};
-use std::fs;
 use zab_core::Snapshot;
 use zab_wire::Zxid;
 use zab_wire::snapshot::SnapshotScanner;
@@ -33,12 +33,12 @@ pub(super) fn name(zxid: Zxid) -> String {
 }
 
 /// All snapshots, valid or not, oldest first.
-pub(super) fn list(dir: &DataDir) -> Result<Vec<NumberedFile>, StorageError> {
+pub(super) fn list<F: Folder>(dir: &DataDir<F>) -> Result<Vec<NumberedFile>, StorageError> {
     dir.numbered(PREFIX)
 }
 
 /// Writes a snapshot under its unfinished name, durably; `DataDir::finish` puts it in place.
-pub(super) fn prepare(dir: &DataDir, snapshot: &Snapshot) -> Result<(), StorageError> {
+pub(super) fn prepare<F: Folder>(dir: &mut DataDir<F>, snapshot: &Snapshot) -> Result<(), StorageError> {
     let mut adler = Adler32::new();
     adler.write_slice(&HEADER);
     adler.write_slice(&snapshot.tree);
@@ -46,23 +46,24 @@ pub(super) fn prepare(dir: &DataDir, snapshot: &Snapshot) -> Result<(), StorageE
     dir.prepare(&name(snapshot.zxid), &[&HEADER, &snapshot.tree, &checksum, &SEAL_END])
 }
 
-/// The newest valid snapshot at or below `limit`, and how many files were looked at to find it.
-pub(super) fn newest_valid(dir: &DataDir, limit: Zxid) -> Result<(Option<Snapshot>, usize), StorageError> {
-    let mut seen = 0;
-    for file in list(dir)?.iter().rev().filter(|file| file.zxid <= limit) {
-        seen += 1;
-        let bytes = fs::read(&file.path).context("read", &file.path)?;
-        if let Some(tree) = tree_of(&Bytes::from(bytes)) {
-            return Ok((Some(Snapshot { zxid: file.zxid, tree }), seen));
+/// The newest valid one of `snapshots` at or below `limit`.
+pub(super) fn newest_valid<F: Folder>(
+    dir: &DataDir<F>,
+    snapshots: &[NumberedFile],
+    limit: Zxid,
+) -> Result<Option<Snapshot>, StorageError> {
+    for file in snapshots.iter().rev().filter(|file| file.zxid <= limit) {
+        if let Some(tree) = tree_of(&dir.read(&file.name)?) {
+            return Ok(Some(Snapshot { zxid: file.zxid, tree }));
         }
     }
-    Ok((None, seen))
+    Ok(None)
 }
 
 /// Deletes the snapshots newer than `limit`, newest first, and makes that durable.
-pub(super) fn remove_newer(dir: &DataDir, limit: Zxid) -> Result<(), StorageError> {
+pub(super) fn remove_newer<F: Folder>(dir: &mut DataDir<F>, limit: Zxid) -> Result<(), StorageError> {
     for file in list(dir)?.iter().rev().filter(|file| file.zxid > limit) {
-        remove(&file.path)?;
+        dir.remove(&file.name)?;
     }
     dir.sync()
 }
