@@ -28,6 +28,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         | Seen::Established { .. }
         | Seen::LeadsNoMore { .. }
         | Seen::Logged { .. }
+        | Seen::Changing { .. }
         | Seen::Epochs { .. }
         | Seen::Recovered { .. }
         | Seen::Damaged { .. } => Ok(()),

@@ -22,6 +22,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         | Seen::Logged { .. }
         | Seen::Cut { .. }
         | Seen::Installed { .. }
+        | Seen::Changing { .. }
         | Seen::Damaged { .. } => return Ok(()),
     };
     let (accepted_before, current_before) = ledger.server(at).epochs;

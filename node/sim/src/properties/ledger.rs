@@ -41,6 +41,8 @@ pub struct ServerLedger {
     pub durable: BTreeMap<Zxid, u64>,
     /// The last transaction of its newest durable snapshot that stands for its predecessors.
     pub durable_base: Zxid,
+    /// A cut or a snapshot was under way when the process died: the disk may hold no more than up to here.
+    pub floor: Option<Zxid>,
     /// acceptedEpoch and currentEpoch on disk.
     pub epochs: (u32, u32),
     /// Its disk was damaged behind its back (a bit flipped): what it held may be gone.
@@ -163,6 +165,13 @@ pub enum Seen {
         /// Its last transaction.
         zxid: Zxid,
     },
+    /// A process died while its disk gave up what the log held behind a zxid.
+    Changing {
+        /// Whose disk.
+        at: At,
+        /// The last transaction that was to be left.
+        to: Zxid,
+    },
     /// An epoch file was written for good.
     Epochs {
         /// Whose disk.
@@ -180,6 +189,8 @@ pub enum Seen {
         accepted: u32,
         /// currentEpoch
         current: u32,
+        /// The last transaction of the snapshot.
+        base: Zxid,
         /// The last transaction of snapshot and log.
         last: Zxid,
     },
@@ -277,10 +288,14 @@ impl Ledger {
                 server.durable_base = zxid;
             }
             Seen::Epochs { at, accepted, current } => self.server_mut(at).epochs = (accepted, current),
-            Seen::Recovered { at, last, .. } => {
-                // What was there beyond what was promised is there now: recovery made it durable.
+            Seen::Changing { at, to } => self.server_mut(at).floor = Some(to),
+            Seen::Recovered { at, base, accepted, current, .. } => {
+                // What the disk holds is what was found; starting made it durable. The log follows.
                 let server = self.server_mut(at);
-                server.durable.split_off(&Zxid::from_bits(last.to_bits() + 1));
+                server.durable.clear();
+                server.durable_base = base;
+                server.floor = None;
+                server.epochs = (accepted, current);
             }
             Seen::Damaged { at } => self.server_mut(at).damaged = true,
         }

@@ -44,6 +44,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
         | Seen::Logged { .. }
         | Seen::Cut { .. }
         | Seen::Installed { .. }
+        | Seen::Changing { .. }
         | Seen::Epochs { .. }
         | Seen::Recovered { .. }
         | Seen::Damaged { .. } => Ok(()),

@@ -72,7 +72,7 @@ fn two_epochs_a_crash_a_snapshot_and_a_cut_break_nothing() {
         whole(1, z(2, 1)),
         vec![Seen::Installed { at: 0, zxid: z(2, 1) }, Seen::Based { at: 0, zxid: z(2, 1) }],
         vec![Seen::Tree { at: 0, zxid: z(2, 1), digest: 7 }, Seen::Tree { at: 1, zxid: z(2, 1), digest: 7 }],
-        vec![Seen::Recovered { at: 1, accepted: 2, current: 2, last: z(2, 1) }],
+        vec![Seen::Recovered { at: 1, accepted: 2, current: 2, base: z(2, 1), last: z(2, 1) }],
         whole(1, z(2, 2)),
     ]);
     assert_eq!(tell(story), None);
@@ -190,9 +190,11 @@ fn what_is_delivered_is_on_a_quorum_and_stays_there() {
 #[test]
 fn what_was_synced_is_found_again() {
     let logged = Seen::Logged { at: 0, zxid: z(1, 1), digest: 1 };
-    let found = |last| Seen::Recovered { at: 0, accepted: 0, current: 0, last };
+    let found = |last| Seen::Recovered { at: 0, accepted: 0, current: 0, base: Zxid::ZERO, last };
     breaks("SyncedIsKept", vec![logged, found(Zxid::ZERO)]);
     assert_eq!(tell([logged, found(z(1, 1))]), None);
+    let cutting = Seen::Changing { at: 0, to: Zxid::ZERO };
+    assert_eq!(tell([logged, cutting, found(Zxid::ZERO)]), None, "it died while the log was being cut");
     assert_eq!(tell([logged, Seen::Damaged { at: 0 }, found(Zxid::ZERO)]), None, "a flipped bit excuses it");
 }
 
@@ -202,7 +204,7 @@ fn epochs_on_disk_go_forward_only() {
     breaks("EpochsNeverGoBack", vec![wrote(2, 1), wrote(1, 1)]);
     breaks("EpochsNeverGoBack", vec![wrote(2, 2), wrote(3, 1)]);
     breaks("EpochsNeverGoBack", vec![wrote(1, 2)]);
-    let found = Seen::Recovered { at: 0, accepted: 1, current: 1, last: Zxid::ZERO };
+    let found = Seen::Recovered { at: 0, accepted: 1, current: 1, base: Zxid::ZERO, last: Zxid::ZERO };
     breaks("EpochsNeverGoBack", vec![wrote(2, 1), found]);
 }
 

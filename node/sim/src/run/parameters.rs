@@ -88,6 +88,9 @@ fn draw_world(seed: u64, dice: &mut Dice) -> Settings {
     let patience_us = tick_ms * sync_limit * 1_000;
     let slowest_us = dice.pick(&[200, 1_000, 5_000, patience_us / 16]);
     let disk_us = dice.pick(&[0, 500, 3_000, patience_us / 16]);
+    // A snapshot takes the disk's time from the log: with one after every other transaction a burst of a hundred
+    // must still not take longer than a leader waits.
+    let snaps_least = usize::try_from(disk_us * 200 / patience_us).unwrap_or(usize::MAX);
     Settings {
         seed,
         voters,
@@ -98,7 +101,7 @@ fn draw_world(seed: u64, dice: &mut Dice) -> Settings {
         sync_limit,
         finalize_ms: dice.pick(&[20, 100, 200]),
         commit_log_count: dice.pick(&[1, 5, 30, 500, 500]),
-        snap_count: dice.pick(&[2, 5, 20, 100, 1_000]),
+        snap_count: dice.pick(&[2, 5, 20, 100, 1_000]).max(snaps_least),
         delay_us: (slowest_us / 10, slowest_us),
         straggle_permille: dice.pick(&[0, 0, 5, 50]),
         straggle_us: patience_us / 8,

@@ -116,7 +116,7 @@ impl World {
                 self.host(at).disk.held = held;
             }
             Action::SlowDisk(at, us) => self.host(at).disk.slow_us = us,
-            Action::FailDisk(at) => self.host(at).disk.fail_next(),
+            Action::FailDisk(at) => self.host(at).disk.fail(),
             Action::FillDisk(at) => self.host(at).disk.fill(),
             Action::FreeDisk(at) => self.host(at).disk.free(),
             Action::FlipBit(at, chance) => self.flip_bit(at, chance),

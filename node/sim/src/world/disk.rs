@@ -9,6 +9,7 @@ use crate::dice::Dice;
 use crate::properties::{Seen, digest};
 use std::collections::VecDeque;
 use zab_core::{Bug, Effect, Event, Recovered};
+use zab_wire::Zxid;
 
 /// A disk and the thread that works on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -21,8 +22,6 @@ pub(super) struct Disk {
     pub(super) held: bool,
     /// How much longer than usual everything takes.
     pub(super) slow_us: u64,
-    /// The next fsync fails.
-    failing: bool,
     /// acceptedEpoch and currentEpoch as they are durable.
     epochs: (u32, u32),
 }
@@ -63,9 +62,6 @@ impl Disk {
         seen: &mut Vec<Seen>,
     ) -> Result<(), String> {
         let batch: Vec<Effect> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
-        if std::mem::take(&mut self.failing) {
-            return Err("its disk failed".to_owned());
-        }
         let mut synced = Vec::new();
         let mut appended = Vec::new();
         for effect in batch {
@@ -121,10 +117,16 @@ impl Disk {
         Ok(())
     }
 
-    /// The process is gone. Of the batch under way, the first `done` steps on the disk were taken.
-    pub(super) fn die(&mut self, done: u32) {
+    /// The process is gone. Of the batch under way, the first `done` steps on the disk were taken. Gives the zxid
+    /// behind which the batch would have given up what the log held, if it would.
+    pub(super) fn die(&mut self, done: u32) -> Option<Zxid> {
         self.store.blow_after(done);
         let batch: Vec<Effect> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
+        let changing = batch.first().and_then(|effect| match effect {
+            Effect::Truncate { to } => Some(*to),
+            Effect::InstallSnapshot(snapshot) => Some(snapshot.zxid),
+            _ => None,
+        });
         let mut unheard = (Vec::new(), Vec::new());
         let mut dirty = false;
         for effect in batch {
@@ -145,8 +147,8 @@ impl Disk {
             let _nobody_hears = self.store.sync();
         }
         self.queue.clear();
-        self.failing = false;
         self.store.close();
+        changing
     }
 
     /// The machine lost its power: what was not synced may be lost or torn.
@@ -171,14 +173,14 @@ fn is_sync(effect: &Effect) -> bool {
 }
 
 impl Disk {
-    /// The next fsync fails.
-    pub(super) fn fail_next(&mut self) {
-        self.failing = true;
+    /// Every fsync fails from now on, if a process uses the disk: that process will not live to see many.
+    pub(super) fn fail(&mut self) {
+        self.store.fail_syncs(true);
     }
 
     /// It does not after all.
     pub(super) fn fails_no_more(&mut self) {
-        self.failing = false;
+        self.store.fail_syncs(false);
     }
 
     /// No room is left.

@@ -51,7 +51,7 @@ impl World {
         host.timer_ms = None;
         host.server = Some(Server::new(config));
         self.journal.note(self.now_us, || Record::Started(at, last));
-        self.see(&Seen::Recovered { at, accepted, current, last });
+        self.see(&Seen::Recovered { at, accepted, current, base, last });
         // Starting made durable what was found (`Storage::load` fsyncs the tail).
         logged.iter().for_each(|seen| self.see(seen));
         self.see(&Seen::Based { at, zxid: base });
@@ -69,7 +69,9 @@ impl World {
         let mut dice = Dice::new(chance, "end of a process");
         if host.server.take().is_some() {
             self.counters.deaths += 1;
-            host.disk.die(disk_steps);
+            if let Some(to) = host.disk.die(disk_steps) {
+                self.see(&Seen::Changing { at, to });
+            }
         }
         let host = &mut self.hosts[usize::from(at)];
         host.paused = false;
