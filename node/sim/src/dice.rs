@@ -82,6 +82,9 @@ impl Dice {
     }
 
     /// A place in something of this length.
+    ///
+    /// # Panics
+    /// Never: what is below a length is an index.
     pub fn index(&mut self, len: usize) -> usize {
         usize::try_from(self.below(len as u64)).expect("it is below a length")
     }

@@ -5,6 +5,7 @@
 //! by the [`properties`] after every step.
 #![forbid(unsafe_code)]
 
+pub mod coverage;
 pub mod dice;
 pub mod disk;
 pub mod load;

@@ -85,6 +85,9 @@ impl Known {
 
     /// Nodes change only by transactions: one zxid stands for one value and version, and a value was written
     /// by one transaction.
+    ///
+    /// # Errors
+    /// When that is not so.
     pub fn saw(&mut self, key: u64, seen: Seen) -> Result<(), Violation> {
         if *self.by_zxid.entry((key, seen.mzxid)).or_insert(seen) != seen {
             let what = format!("/k{key}: the transaction {} wrote two things", seen.mzxid);

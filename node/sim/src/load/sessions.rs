@@ -96,6 +96,9 @@ impl Sessions {
     }
 
     /// How many there are.
+    ///
+    /// # Panics
+    /// Never: each has a site, and sites are numbered with 16 bits.
     #[must_use]
     pub fn count(&self) -> u16 {
         u16::try_from(self.sessions.len()).expect("sites are numbered with 16 bits")
@@ -371,7 +374,7 @@ impl FromStr for Deed {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let number = |word: &str| word.parse::<u64>().map_err(|_| ());
+        let number = |word: &str| word.parse::<u64>().ok().ok_or(());
         Ok(match *text.split_whitespace().collect::<Vec<_>>() {
             ["connect", at] => {
                 Self::Connect(at.parse::<u16>().ok().and_then(|at| at.checked_sub(1)).ok_or(())?)

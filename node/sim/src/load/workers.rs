@@ -130,6 +130,9 @@ impl Workers {
     }
 
     /// How many there are.
+    ///
+    /// # Panics
+    /// Never: each has a site, and sites are numbered with 16 bits.
     #[must_use]
     pub fn count(&self) -> u16 {
         u16::try_from(self.workers.len()).expect("sites are numbered with 16 bits")
@@ -266,6 +269,9 @@ impl Workers {
     }
 
     /// A client hears something; false when it is none of these clients.
+    ///
+    /// # Panics
+    /// Never: sites are numbered with 16 bits.
     pub fn hears(&mut self, world: &mut World, site: Site, event: &ClientEvent) -> bool {
         let Some(number) = self.workers.iter().position(|worker| worker.site == site) else { return false };
         let number = u16::try_from(number).expect("sites are numbered with 16 bits");

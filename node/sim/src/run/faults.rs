@@ -153,23 +153,9 @@ pub(super) fn draw(kind: Kind, world: &World, leader_permille: u64, dice: &mut D
             };
             cut(&links, lasts_us)
         }
-        Kind::Strand => {
-            let leader = world.leader().unwrap_or(victim);
-            let lasts_us = dice.between(patience_us, patience_us * 3);
-            let mut timed = cut(&pairs(servers, |from, to| from == leader || to == leader), lasts_us);
-            if dice.permille(400) {
-                // It comes back with a disk that takes its time, and loses whom it comes back to.
-                timed.push((lasts_us, Action::SlowDisk(leader, dice.below(patience_us / 4))));
-                for _ in 0..4 {
-                    let at_us = lasts_us + dice.below(2 * patience_us);
-                    timed.push((at_us, Action::Reset(Site(leader), Site(any(servers, dice)))));
-                }
-                timed.push((lasts_us + 2 * patience_us, Action::SlowDisk(leader, 0)));
-            }
-            timed
-        }
+        Kind::Strand => strand(world.leader().unwrap_or(victim), servers, patience_us, dice),
         Kind::Ring => {
-            let reach = servers / 4 + u16::from(servers % 4 != 0).min(servers / 2);
+            let reach = servers / 4 + u16::from(!servers.is_multiple_of(4)).min(servers / 2);
             let apart = |from: u16, to: u16| {
                 let around = (to + servers - from) % servers;
                 around.min(servers - around) > reach.max(1)
@@ -205,6 +191,22 @@ pub(super) fn draw(kind: Kind, world: &World, leader_permille: u64, dice: &mut D
             (0..servers).filter(|at| world.server(*at).is_none()).map(|at| (0, Action::Start(at))).collect()
         }
     }
+}
+
+/// Cuts the leader off for so long that the others replace it.
+fn strand(leader: u16, servers: u16, patience_us: u64, dice: &mut Dice) -> Timed {
+    let lasts_us = dice.between(patience_us, patience_us * 3);
+    let mut timed = cut(&pairs(servers, |from, to| from == leader || to == leader), lasts_us);
+    if dice.permille(400) {
+        // It comes back with a disk that takes its time, and loses whom it comes back to.
+        timed.push((lasts_us, Action::SlowDisk(leader, dice.below(patience_us / 4))));
+        for _ in 0..4 {
+            let at_us = lasts_us + dice.below(2 * patience_us);
+            timed.push((at_us, Action::Reset(Site(leader), Site(any(servers, dice)))));
+        }
+        timed.push((lasts_us + 2 * patience_us, Action::SlowDisk(leader, 0)));
+    }
+    timed
 }
 
 /// A damaged server may never start again, so no more than a minority is ever damaged.

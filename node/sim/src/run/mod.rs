@@ -78,13 +78,17 @@ pub fn draw(parameters: &Parameters, options: Options) -> Outcome {
 }
 
 /// [`draw`], with a panic of the core (an assertion that does not hold) as one more broken promise.
-#[must_use]
+///
+/// # Errors
+/// The panic, as the property [`PANIC`].
 pub fn draw_safely(parameters: &Parameters, options: Options) -> Result<Outcome, Violation> {
     safely(|| draw(parameters, options))
 }
 
 /// [`replay`], as [`draw_safely`].
-#[must_use]
+///
+/// # Errors
+/// The panic, as the property [`PANIC`].
 pub fn replay_safely(
     parameters: &Parameters,
     steps: &[Step],

@@ -8,15 +8,36 @@ use super::store::Store;
 use crate::dice::Dice;
 use crate::properties::{Seen, digest};
 use std::collections::VecDeque;
-use zab_core::{Bug, Effect, Event, Recovered};
+use zab_core::{Bug, Event, LogEntry, Recovered, Snapshot, SyncToken};
 use zab_wire::Zxid;
+
+/// A disk effect.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Work {
+    /// Add to the log.
+    Append(LogEntry),
+    /// Report when all before it is durable.
+    Sync(SyncToken),
+    /// Something that no other work can share an fdatasync with.
+    Alone(Alone),
+}
+
+/// A disk effect that is durable by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Alone {
+    Truncate(Zxid),
+    SetAcceptedEpoch(u32),
+    SetCurrentEpoch(u32),
+    TakeSnapshot(Snapshot),
+    InstallSnapshot(Snapshot),
+}
 
 /// A disk and the thread that works on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Disk {
     store: Store,
-    queue: VecDeque<Effect>,
-    /// So many effects at the front of the queue are being worked on.
+    queue: VecDeque<Work>,
+    /// So many pieces of work at the front of the queue are being worked on.
     working: usize,
     /// Nothing is begun or finished while this is set: a disk that hangs.
     pub(super) held: bool,
@@ -27,8 +48,8 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    pub(super) fn push(&mut self, effect: Effect) {
-        self.queue.push_back(effect);
+    pub(super) fn push(&mut self, work: Work) {
+        self.queue.push_back(work);
     }
 
     /// Begins a batch if there is something that somebody waits for. Says whether it did.
@@ -36,11 +57,12 @@ impl Disk {
         if self.held || self.working > 0 {
             return false;
         }
-        let shared = self.queue.iter().take_while(|effect| is_shared(effect)).count();
-        let awaited = shared < self.queue.len() || self.queue.iter().any(is_sync);
+        let shared = self.queue.iter().take_while(|work| !matches!(work, Work::Alone(_))).count();
+        let awaited =
+            shared < self.queue.len() || self.queue.iter().any(|work| matches!(work, Work::Sync(_)));
         self.working = match shared {
             _ if !awaited => 0,
-            // An effect that stands alone, once what comes before it is durable.
+            // Work that stands alone, once what comes before it is durable.
             0 => 1,
             _ => shared,
         };
@@ -61,17 +83,17 @@ impl Disk {
         events: &mut Vec<Event>,
         seen: &mut Vec<Seen>,
     ) -> Result<(), String> {
-        let batch: Vec<Effect> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
+        let batch: Vec<Work> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
         let mut synced = Vec::new();
         let mut appended = Vec::new();
-        for effect in batch {
-            match effect {
-                Effect::Append(entry) => {
+        for work in batch {
+            match work {
+                Work::Append(entry) => {
                     self.store.append(&entry)?;
                     appended.push((entry.zxid, digest(&entry.txn)));
                 }
-                Effect::Sync { token } => synced.push(Event::Synced { token }),
-                other => self.alone(at, other, events, seen)?,
+                Work::Sync(token) => synced.push(Event::Synced { token }),
+                Work::Alone(alone) => self.alone(at, alone, events, seen)?,
             }
         }
         if !appended.is_empty() {
@@ -85,34 +107,33 @@ impl Disk {
     fn alone(
         &mut self,
         at: u16,
-        effect: Effect,
+        alone: Alone,
         events: &mut Vec<Event>,
         seen: &mut Vec<Seen>,
     ) -> Result<(), String> {
-        match effect {
-            Effect::Truncate { to } => match self.store.truncate(to)? {
+        match alone {
+            Alone::Truncate(to) => match self.store.truncate(to)? {
                 Some(recovered) => {
                     seen.push(Seen::Cut { at, to });
                     events.push(Event::Truncated { recovered });
                 }
                 None => events.push(Event::TruncationImpossible),
             },
-            Effect::SetAcceptedEpoch(epoch) => {
+            Alone::SetAcceptedEpoch(epoch) => {
                 self.store.set_accepted_epoch(epoch)?;
                 self.epochs.0 = epoch;
                 seen.push(Seen::Epochs { at, accepted: self.epochs.0, current: self.epochs.1 });
             }
-            Effect::SetCurrentEpoch(epoch) => {
+            Alone::SetCurrentEpoch(epoch) => {
                 self.store.set_current_epoch(epoch)?;
                 self.epochs.1 = epoch;
                 seen.push(Seen::Epochs { at, accepted: self.epochs.0, current: self.epochs.1 });
             }
-            Effect::TakeSnapshot(snapshot) => self.store.take_snapshot(&snapshot)?,
-            Effect::InstallSnapshot(snapshot) => {
+            Alone::TakeSnapshot(snapshot) => self.store.take_snapshot(&snapshot)?,
+            Alone::InstallSnapshot(snapshot) => {
                 self.store.install_snapshot(&snapshot)?;
                 seen.push(Seen::Installed { at, zxid: snapshot.zxid });
             }
-            other => unreachable!("{other:?} is no work for a disk"),
         }
         Ok(())
     }
@@ -121,23 +142,28 @@ impl Disk {
     /// behind which the batch would have given up what the log held, if it would.
     pub(super) fn die(&mut self, done: u32) -> Option<Zxid> {
         self.store.blow_after(done);
-        let batch: Vec<Effect> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
-        let changing = batch.first().and_then(|effect| match effect {
-            Effect::Truncate { to } => Some(*to),
-            Effect::InstallSnapshot(snapshot) => Some(snapshot.zxid),
-            _ => None,
-        });
+        let batch: Vec<Work> = self.queue.drain(..std::mem::take(&mut self.working)).collect();
+        let changing =
+            batch.first().and_then(|work| match work {
+                Work::Alone(Alone::Truncate(to)) => Some(*to),
+                Work::Alone(Alone::InstallSnapshot(snapshot)) => Some(snapshot.zxid),
+                Work::Append(_)
+                | Work::Sync(_)
+                | Work::Alone(
+                    Alone::SetAcceptedEpoch(_) | Alone::SetCurrentEpoch(_) | Alone::TakeSnapshot(_),
+                ) => None,
+            });
         let mut unheard = (Vec::new(), Vec::new());
         let mut dirty = false;
-        for effect in batch {
+        for work in batch {
             // The fuse ends this at the latest; nobody hears of the error, nor of what was finished.
-            let went_on = match effect {
-                Effect::Append(entry) => {
+            let went_on = match work {
+                Work::Append(entry) => {
                     dirty = true;
                     self.store.append(&entry)
                 }
-                Effect::Sync { .. } => Ok(()),
-                other => self.alone(0, other, &mut unheard.0, &mut unheard.1),
+                Work::Sync(_) => Ok(()),
+                Work::Alone(alone) => self.alone(0, alone, &mut unheard.0, &mut unheard.1),
             };
             if went_on.is_err() {
                 break;
@@ -167,11 +193,6 @@ impl Disk {
         Ok(recovered)
     }
 }
-
-fn is_sync(effect: &Effect) -> bool {
-    matches!(effect, Effect::Sync { .. })
-}
-
 impl Disk {
     /// Every fsync fails from now on, if a process uses the disk: that process will not live to see many.
     pub(super) fn fail(&mut self) {
@@ -202,9 +223,4 @@ impl Disk {
     pub(super) fn wipe(&mut self) {
         *self = Self::default();
     }
-}
-
-/// Whether an effect shares its fdatasync with those around it.
-fn is_shared(effect: &Effect) -> bool {
-    matches!(effect, Effect::Append(_) | Effect::Sync { .. })
 }

@@ -334,7 +334,8 @@ impl World {
         let Some(VoteLine { last: Some((said_by, vote)), .. }) = self.votes.get(&(from, to)) else { return };
         if *said_by == process {
             let vote = vote.clone();
-            self.fly(from, to, vote, RESUMES_WITHIN_US);
+            let later_us = self.resumes_within_us(Site(from), Site(to));
+            self.fly(from, to, vote, later_us);
         }
     }
 

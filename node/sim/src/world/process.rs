@@ -1,5 +1,6 @@
 //! What a server's process does: it starts, takes events, its effects are carried out, it ends.
 
+use super::disk::{Alone, Work};
 use super::wire::{Item, Side};
 use super::{Due, Record, World, at_of, config};
 use crate::dice::Dice;
@@ -126,12 +127,10 @@ impl World {
         let mut hasher = TraceHasher(self.trace_hash);
         (at, self.now_us, &event).hash(&mut hasher);
         self.trace_hash = hasher.finish();
-        let based = match &event {
-            Event::Truncated { recovered } => {
-                Some(recovered.snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid))
-            }
-            _ => None,
-        };
+        let mut based = None;
+        if let Event::Truncated { recovered } = &event {
+            based = Some(recovered.snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid));
+        }
         let host = &mut self.hosts[usize::from(at)];
         let Some(server) = host.server.as_mut() else { return };
         let mut effects = std::mem::take(&mut self.effects);
@@ -192,17 +191,17 @@ impl World {
                 }
             }
             Effect::Append(entry) => {
-                self.hosts[usize::from(at)].disk.push(Effect::Append(entry));
+                self.work(at, Work::Append(entry));
             }
             Effect::InstallSnapshot(snapshot) => {
                 self.see(&Seen::Based { at, zxid: snapshot.zxid });
-                self.hosts[usize::from(at)].disk.push(Effect::InstallSnapshot(snapshot));
+                self.work(at, Work::Alone(Alone::InstallSnapshot(snapshot)));
             }
-            Effect::Truncate { .. }
-            | Effect::SetAcceptedEpoch(_)
-            | Effect::SetCurrentEpoch(_)
-            | Effect::TakeSnapshot(_)
-            | Effect::Sync { .. } => self.hosts[usize::from(at)].disk.push(effect),
+            Effect::Sync { token } => self.work(at, Work::Sync(token)),
+            Effect::Truncate { to } => self.work(at, Work::Alone(Alone::Truncate(to))),
+            Effect::SetAcceptedEpoch(epoch) => self.work(at, Work::Alone(Alone::SetAcceptedEpoch(epoch))),
+            Effect::SetCurrentEpoch(epoch) => self.work(at, Work::Alone(Alone::SetCurrentEpoch(epoch))),
+            Effect::TakeSnapshot(snapshot) => self.work(at, Work::Alone(Alone::TakeSnapshot(snapshot))),
             Effect::Deliver(entry) => {
                 self.see(&Seen::Delivered { at, zxid: entry.zxid, digest: digest(&entry.txn) });
             }
@@ -225,12 +224,30 @@ impl World {
         }
     }
 
+    fn work(&mut self, at: u16, work: Work) {
+        self.hosts[usize::from(at)].disk.push(work);
+    }
+
     /// A leader broadcasts with the first of: sending a proposal of its own epoch, logging it.
     fn see_broadcast(&mut self, at: u16, effect: &Effect, primary: Option<u32>) {
         let (zxid, txn) = match effect {
             Effect::Send { message: QuorumMessage::Proposal { zxid, txn }, .. } => (*zxid, txn),
             Effect::Append(entry) => (entry.zxid, &entry.txn),
-            _ => return,
+            Effect::Notify { .. }
+            | Effect::Connect { .. }
+            | Effect::Send { .. }
+            | Effect::Close { .. }
+            | Effect::Truncate { .. }
+            | Effect::SetAcceptedEpoch(_)
+            | Effect::SetCurrentEpoch(_)
+            | Effect::TakeSnapshot(_)
+            | Effect::InstallSnapshot(_)
+            | Effect::Sync { .. }
+            | Effect::Deliver(_)
+            | Effect::Reply { .. }
+            | Effect::CloseClient { .. }
+            | Effect::Trace(_)
+            | Effect::Fatal { .. } => return,
         };
         if primary == Some(zxid.epoch) && !self.ledger.has_broadcast(at, zxid) {
             let digest = digest(txn);

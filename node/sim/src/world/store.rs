@@ -129,6 +129,7 @@ impl Store {
     }
 }
 
-fn words(error: StorageError) -> String {
+fn words(error: impl std::borrow::Borrow<StorageError>) -> String {
+    let error = error.borrow();
     format!("failed to {error}")
 }
