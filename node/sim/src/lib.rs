@@ -5,6 +5,7 @@
 //! by the [`properties`] after every step.
 #![forbid(unsafe_code)]
 
+pub mod diagram;
 pub mod dice;
 pub mod load;
 pub mod properties;

@@ -13,7 +13,8 @@
 //!   `close a`: it closes its connection.
 //! * `create a /x 1`, `set a /x 2`: it asks and waits for nothing; `answers a` tells what came.
 //!   `read a /x` (sync, then getData) and `get a /x` (getData) wait for their answers.
-//! * `pings on`, `votes on`, and `… off`: the journal shows them or does not.
+//! * `pings on`, `votes on`, and `… off`: the journal shows them or does not. `journal off`, `journal on`: it
+//!   says nothing for a while, where the story has not begun.
 
 use crate::run::Parameters;
 use crate::world::{Action, Settings, Site};
@@ -39,6 +40,7 @@ pub(super) enum Command {
     Answers(String),
     ShowPings(bool),
     ShowVotes(bool),
+    ShowJournal(bool),
 }
 
 impl FromStr for Command {
@@ -80,6 +82,7 @@ impl FromStr for Command {
             ["get", client, path] => Self::Get { client: own(client), path: own(path) },
             ["answers", client] => Self::Answers(own(client)),
             ["pings", switch @ ("on" | "off")] => Self::ShowPings(switch == "on"),
+            ["journal", switch @ ("on" | "off")] => Self::ShowJournal(switch == "on"),
             ["votes", switch @ ("on" | "off")] => Self::ShowVotes(switch == "on"),
             _ => Self::Act(vec![line.parse().map_err(|_none| format!("unknown command '{line}'"))?]),
         })

@@ -93,6 +93,8 @@ pub(super) struct Lines {
     pub(super) pings: bool,
     pub(super) votes: Votes,
     clients: bool,
+    /// Nothing but a broken property is shown.
+    pub(super) silent: bool,
     counted: u64,
     /// The last record was an action: that a killed server ends goes without saying.
     acted: bool,
@@ -108,6 +110,7 @@ impl Lines {
             pings: false,
             votes: Votes::Hidden,
             clients: false,
+            silent: false,
             counted: 0,
             acted: false,
             out: String::new(),
@@ -149,6 +152,7 @@ impl Lines {
             Record::Message(_, _, QuorumMessage::Ping { .. }) if !self.pings => {}
             // Each start says so itself; a client's end of a connection is told by what it asks and hears.
             Record::Action(_) | Record::Started(..) | Record::Closes(_) => {}
+            Record::Message(..) | Record::Vote(..) | Record::Trace(..) | Record::Ended(..) if self.silent => {}
             Record::Ended(..) if acted => {}
             Record::Connects(client, server, _) => {
                 self.connections.connects(*client, *server);

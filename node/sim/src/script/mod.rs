@@ -20,9 +20,10 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use lines::Names;
+pub(crate) use lines::{Connections, Names, operation};
 
 use crate::run::{Parameters, Step};
+use crate::world::Entry;
 use command::Command;
 use stage::Stage;
 use std::fmt;
@@ -56,6 +57,10 @@ pub struct Played {
     pub broken: Option<(String, String)>,
     /// The property that the script says is broken.
     pub expects: Option<String>,
+    /// Everything that happened, for a diagram.
+    pub entries: Vec<Entry>,
+    /// How many servers there are.
+    pub servers: u16,
 }
 
 impl Played {
@@ -90,12 +95,13 @@ pub fn play(text: &str) -> Result<String, ScriptError> {
 /// The first line that cannot be read or done.
 pub fn perform(text: &str) -> Result<Played, ScriptError> {
     let script = Script::parse(text);
-    let (journals, broken) = match script.blocks.first().map(|block| block.command) {
+    let Performance { journals, broken, entries, servers } = match script.blocks.first().map(|block| block.command) {
         Some(command) if recorded::is_world(command) => recorded::play(&script.blocks)?,
         _ => play_by_hand(&script.blocks)?,
     };
     let expects = text.lines().next().and_then(|line| line.strip_prefix(EXPECTS));
-    Ok(Played { text: script.with(&journals), broken, expects: expects.map(|name| name.trim().to_owned()) })
+    let expects = expects.map(|name| name.trim().to_owned());
+    Ok(Played { text: script.with(&journals), broken, expects, entries, servers })
 }
 
 /// Writes a run as a script, with its journal and with a comment (of any number of lines) at the top.
@@ -117,10 +123,17 @@ pub fn write(parameters: &Parameters, steps: &[Step], header_comment: &str) -> S
     }
 }
 
-/// What comes of playing: the journal behind each command, and what was broken.
-type Journals = (Vec<String>, Option<(String, String)>);
+/// What comes of playing.
+#[derive(Default)]
+struct Performance {
+    /// Behind each command.
+    journals: Vec<String>,
+    broken: Option<(String, String)>,
+    entries: Vec<Entry>,
+    servers: u16,
+}
 
-fn play_by_hand(blocks: &[Block<'_>]) -> Result<Journals, ScriptError> {
+fn play_by_hand(blocks: &[Block<'_>]) -> Result<Performance, ScriptError> {
     let mut stage: Option<Stage> = None;
     let mut journals = Vec::new();
     for block in blocks {
@@ -134,7 +147,8 @@ fn play_by_hand(blocks: &[Block<'_>]) -> Result<Journals, ScriptError> {
             (command, Some(stage)) => journals.push(stage.perform(&command).map_err(wrong)?),
         }
     }
-    Ok((journals, stage.and_then(|stage| stage.broken())))
+    let Some(mut stage) = stage else { return Ok(Performance::default()) };
+    Ok(Performance { journals, broken: stage.broken(), entries: stage.take_entries(), servers: stage.servers() })
 }
 
 /// A command, and the comments and blank lines before it.

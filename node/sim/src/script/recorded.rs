@@ -14,7 +14,7 @@
 
 use super::command::server_of;
 use super::lines::Lines;
-use super::{Block, Journals, ScriptError};
+use super::{Block, Performance, ScriptError};
 use crate::load::Deed;
 use crate::run::{Options, Outcome, Parameters, Step, What, replay};
 use crate::world::{Action, Entry, Record};
@@ -50,7 +50,7 @@ pub(super) fn write(parameters: &Parameters, steps: &[Step]) -> String {
 }
 
 /// Plays a run.
-pub(super) fn play(blocks: &[Block<'_>]) -> Result<Journals, ScriptError> {
+pub(super) fn play(blocks: &[Block<'_>]) -> Result<Performance, ScriptError> {
     let lines_of_world = blocks.iter().take_while(|block| is_world(block.command)).count();
     let parameters = parameters(&blocks[..lines_of_world])?;
     let Some((end, blocks)) = blocks[lines_of_world..].split_last() else {
@@ -66,7 +66,8 @@ pub(super) fn play(blocks: &[Block<'_>]) -> Result<Journals, ScriptError> {
     let outcome = replay(&parameters, &steps, Options { journal: true });
     let mut journals = vec![String::new(); lines_of_world - 1];
     journals.append(&mut distribute(&outcome, &parameters, &steps));
-    Ok((journals, outcome.broken.map(|(_, broken)| (broken.property.to_owned(), broken.what))))
+    let broken = outcome.broken.map(|(_, broken)| (broken.property.to_owned(), broken.what));
+    Ok(Performance { journals, broken, entries: outcome.journal, servers: parameters.world.servers() })
 }
 
 fn wrong(block: &Block<'_>, what: &str) -> ScriptError {
@@ -75,8 +76,11 @@ fn wrong(block: &Block<'_>, what: &str) -> ScriptError {
 
 fn parameters(blocks: &[Block<'_>]) -> Result<Parameters, ScriptError> {
     let words = || {
-        let of = |block| -> std::str::SplitWhitespace<'_> { Block::words(block) };
-        blocks.iter().flat_map(move |block| of(block).skip(1).map(move |word| (block, word)))
+        let of = |block| {
+            let block: &Block<'_> = block;
+            block.command.split_whitespace().skip(1).map(move |word| (block, word))
+        };
+        blocks.iter().flat_map(of)
     };
     // What is not said is what the seed draws.
     let seed = words().find_map(|(_, word)| word.strip_prefix("seed=")?.parse().ok());
@@ -85,12 +89,6 @@ fn parameters(blocks: &[Block<'_>]) -> Result<Parameters, ScriptError> {
         parameters.set(word).map_err(|what| wrong(block, &what))?;
     }
     Ok(parameters)
-}
-
-impl<'a> Block<'a> {
-    fn words(&self) -> std::str::SplitWhitespace<'a> {
-        self.command.split_whitespace()
-    }
 }
 
 fn step(block: &Block<'_>, parameters: &Parameters) -> Result<Step, ScriptError> {

@@ -18,6 +18,7 @@ pub(super) struct Stage {
     world: World,
     clients: BTreeMap<String, Client>,
     lines: Lines,
+    entries: Vec<Entry>,
 }
 
 type Done = Result<(), String>;
@@ -27,7 +28,7 @@ impl Stage {
         let lines = Lines::of_servers(settings.servers());
         let mut world = World::new(*settings);
         world.keep_journal();
-        Self { world, clients: BTreeMap::new(), lines }
+        Self { world, clients: BTreeMap::new(), lines, entries: Vec::new() }
     }
 
     /// The property that was broken, and what happened.
@@ -37,6 +38,15 @@ impl Stage {
             ("NoServerContradictsItself".to_owned(), format!("server {} ended itself: {why}", at + 1))
         });
         violation.or(fatal)
+    }
+
+    /// Everything that happened so far.
+    pub(super) fn take_entries(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries)
+    }
+
+    pub(super) fn servers(&self) -> u16 {
+        self.world.settings().servers()
     }
 
     /// Does what a command says, and gives the journal of it.
@@ -79,6 +89,7 @@ impl Stage {
             Command::Get { client, path } => self.get(client, "get", path)?,
             Command::Answers(client) => self.tell_answers(client)?,
             Command::ShowPings(on) => self.lines.pings = *on,
+            Command::ShowJournal(on) => self.lines.silent = !*on,
             Command::ShowVotes(on) => self.lines.votes = if *on { Votes::Each } else { Votes::Hidden },
         }
         self.collect();
@@ -101,22 +112,22 @@ impl Stage {
 
     /// A server of this world.
     fn known(&self, at: u16) -> Done {
-        let servers = self.world.settings().servers();
-        if at < servers { Ok(()) } else { Err(format!("there is no server {}", at + 1)) }
+        if at < self.servers() { Ok(()) } else { Err(format!("there is no server {}", at + 1)) }
     }
 
     // ---- time
 
     /// Clients hear what there is to hear, and the journal goes into lines.
-    fn collect(&mut self) -> Vec<Entry> {
+    fn collect(&mut self) -> &[Entry] {
         while let Some((site, event)) = self.world.next_client_event() {
             if let Some(client) = self.clients.values_mut().find(|client| client.site == site) {
                 client.hears(event);
             }
         }
-        let entries = self.world.take_journal();
-        entries.iter().for_each(|entry| self.lines.add(entry));
-        entries
+        let known = self.entries.len();
+        self.entries.append(&mut self.world.take_journal());
+        self.entries[known..].iter().for_each(|entry| self.lines.add(entry));
+        &self.entries[known..]
     }
 
     fn run_until_us(&mut self, until_us: u64) -> Done {
@@ -134,19 +145,21 @@ impl Stage {
     }
 
     /// Goes on, event by event, until `done` says so of what the last one left in the journal.
-    fn go_on(&mut self, what: &str, mut done: impl FnMut(&mut Self, &[Entry]) -> bool) -> Done {
+    fn go_on(&mut self, what: &str, mut done: impl FnMut(&Self, &[Entry]) -> bool) -> Done {
         let until_us = self.world.now_us() + PATIENCE_MS * 1_000;
-        let mut entries = self.collect();
         let mut events = 0;
-        while !done(self, &entries) {
+        self.collect();
+        let mut known = self.entries.len();
+        while !done(self, &self.entries[known..]) {
             let comes = self.world.next_at_us().is_some_and(|at_us| at_us <= until_us);
             events += 1;
             if !comes || events > EVENTS_MAX {
                 let waited_ms = PATIENCE_MS - until_us.saturating_sub(self.world.now_us()) / 1_000;
                 return Err(format!("waited {waited_ms} ms in vain until {what}"));
             }
+            known = self.entries.len();
             self.world.fire_next();
-            entries = self.collect();
+            self.collect();
         }
         Ok(())
     }
