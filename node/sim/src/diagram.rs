@@ -20,7 +20,7 @@ const ROWS_PER_PAGE: usize = 50;
 /// How a diagram is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Characters in a row, at most.
+    /// Characters in a row, at most; more when there are many servers.
     pub width: usize,
     /// Each vote has its arrow; else they are counted.
     pub votes: bool,
@@ -71,6 +71,9 @@ struct Diagram {
 
 impl Diagram {
     fn new(servers: u16, options: Options) -> Self {
+        // Many servers take more room, whatever is asked for.
+        let least = FIRST + usize::from(servers.max(2)) * SPACING_MIN;
+        let options = Options { width: options.width.max(least), ..options };
         let room = options.width.saturating_sub(FIRST) / usize::from(servers.max(1));
         Self {
             options,
@@ -178,6 +181,9 @@ impl Diagram {
 
     /// An arrow with its label in the middle.
     fn arrow(&mut self, from: u16, to: u16, label: &str) {
+        if from == to {
+            return self.beside(from, label);
+        }
         let (from, to) = (self.column(from), self.column(to));
         let (left, right) = (from.min(to) + 1, from.max(to));
         let mut row = self.lifelines();
@@ -245,8 +251,7 @@ impl Diagram {
     }
 
     fn lifelines(&self) -> Vec<char> {
-        let end = self.column(self.names.servers);
-        let mut row = vec![' '; self.options.width.max(end)];
+        let mut row = vec![' '; self.options.width];
         for (life, at) in self.lives.iter().zip(0..) {
             row[self.column(at)] = match life {
                 Life::Dead => ' ',

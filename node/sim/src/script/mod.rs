@@ -139,7 +139,7 @@ fn play_by_hand(blocks: &[Block<'_>]) -> Result<Performance, ScriptError> {
     for block in blocks {
         let wrong = |what| ScriptError { line: block.line, what };
         match (block.command.parse().map_err(wrong)?, &mut stage) {
-            (Command::Servers(settings), stage) => {
+            (Command::Servers(settings), stage @ None) => {
                 *stage = Some(Stage::new(settings));
                 journals.push(String::new());
             }

@@ -154,8 +154,9 @@ impl Stage {
             let comes = self.world.next_at_us().is_some_and(|at_us| at_us <= until_us);
             events += 1;
             if !comes || events > EVENTS_MAX {
-                let waited_ms = PATIENCE_MS - until_us.saturating_sub(self.world.now_us()) / 1_000;
-                return Err(format!("waited {waited_ms} ms in vain until {what}"));
+                let rests = self.world.next_at_us().is_none();
+                let how = if rests { "nothing more is to come".to_owned() } else { format!("{PATIENCE_MS} ms") };
+                return Err(format!("waited in vain ({how}) until {what}"));
             }
             known = self.entries.len();
             self.world.fire_next();
