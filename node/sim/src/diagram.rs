@@ -91,12 +91,15 @@ impl Diagram {
     }
 
     fn add(&mut self, entry: &Entry) {
-        let counted = match &entry.record {
-            Record::Vote(..) if !self.options.votes => &mut self.votes,
-            Record::Message(_, _, QuorumMessage::Ping { .. }) if !self.options.pings => &mut self.pings,
-            _ => return self.add_row(entry),
-        };
-        *counted += 1;
+        let is_vote = matches!(entry.record, Record::Vote(..));
+        let is_ping = matches!(entry.record, Record::Message(_, _, QuorumMessage::Ping { .. }));
+        if is_vote && !self.options.votes {
+            self.votes += 1;
+        } else if is_ping && !self.options.pings {
+            self.pings += 1;
+        } else {
+            self.add_row(entry);
+        }
     }
 
     fn add_row(&mut self, entry: &Entry) {
@@ -106,12 +109,21 @@ impl Diagram {
                 self.options.clients.is_some()
             }
             Record::Request(..) | Record::Frame(..) | Record::Lost(_) => self.options.clients.is_some(),
-            Record::Started(..) | Record::Closes(_) => false,
-            _ => true,
+            Record::Started(at, _) => {
+                self.lives[usize::from(at)] = Life::Running;
+                false
+            }
+            Record::Closes(_) => false,
+            Record::Action(_)
+            | Record::Refused(..)
+            | Record::Ended(..)
+            | Record::Fatal(..)
+            | Record::DiskFailed(..)
+            | Record::Trace(..)
+            | Record::Message(..)
+            | Record::Vote(..)
+            | Record::Violated(_) => true,
         };
-        if let Record::Started(at, _) = entry.record {
-            self.lives[usize::from(at)] = Life::Running;
-        }
         if !is_shown {
             return;
         }
@@ -147,10 +159,11 @@ impl Diagram {
     }
 
     fn act(&mut self, action: Action) {
-        match action {
-            Action::Pause(at) => self.change(at, Life::Running, Life::Paused),
-            Action::Resume(at) => self.change(at, Life::Paused, Life::Running),
-            _ => {}
+        if let Action::Pause(at) = action {
+            self.change(at, Life::Running, Life::Paused);
+        }
+        if let Action::Resume(at) = action {
+            self.change(at, Life::Paused, Life::Running);
         }
         self.across(&action.to_string());
     }
@@ -193,8 +206,12 @@ impl Diagram {
         } else {
             row[left] = '<';
         }
-        // A line of one character at least on both sides, and the head of the arrow.
-        let label = fitting(label, (right - left).saturating_sub(3));
+        // A line of one character at least, and the head of the arrow.
+        let room = (right - left).saturating_sub(2);
+        let label = match fitting(label, room) {
+            cut if cut.ends_with('…') => fitting(label.split(' ').next().unwrap_or_default(), room),
+            whole => whole,
+        };
         let room = right - left - label.chars().count();
         put(&mut row, left + room.div_ceil(2), &label);
         self.write(&row, true);
@@ -206,7 +223,9 @@ impl Diagram {
         let (rooms, wanted) = ((column - FIRST, self.options.width - column), text.chars().count() + 2);
         let mut row = self.lifelines();
         if rooms.1 < wanted && rooms.0 > rooms.1 {
-            let text = fitting(text, rooms.0 - 2);
+            // The mark stays next to its lifeline.
+            let (mark, rest) = text.split_once(' ').unwrap_or(("", text));
+            let text = format!("{} {mark}", fitting(rest, rooms.0.saturating_sub(5)));
             put(&mut row, column - 1 - text.chars().count(), &text);
         } else {
             put(&mut row, column + 2, &fitting(text, rooms.1 - 2));

@@ -21,7 +21,10 @@ fn is_drawn_as_kept(name: &str, options: diagram::Options) {
 
 #[test]
 fn a_leader_that_comes_back() {
-    is_drawn_as_kept("fake_dead_leader", diagram::Options { clients: Some(2), ..diagram::Options::default() });
+    is_drawn_as_kept(
+        "fake_dead_leader",
+        diagram::Options { clients: Some(2), ..diagram::Options::default() },
+    );
 }
 
 #[test]

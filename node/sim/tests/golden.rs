@@ -31,7 +31,7 @@ fn difference(expected: &str, actual: &str) -> String {
 #[test]
 fn scripts_play_as_written() {
     let paths = scripts();
-    assert!(paths.len() >= 6, "the scripts are there");
+    assert!(paths.len() >= 20, "the scripts are there");
     let rewrite = std::env::var_os("REWRITE").is_some();
     let mut wrong = Vec::new();
     for path in paths {

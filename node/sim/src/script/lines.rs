@@ -152,7 +152,8 @@ impl Lines {
             Record::Message(_, _, QuorumMessage::Ping { .. }) if !self.pings => {}
             // Each start says so itself; a client's end of a connection is told by what it asks and hears.
             Record::Action(_) | Record::Started(..) | Record::Closes(_) => {}
-            Record::Message(..) | Record::Vote(..) | Record::Trace(..) | Record::Ended(..) if self.silent => {}
+            Record::Message(..) | Record::Vote(..) | Record::Trace(..) | Record::Ended(..) if self.silent => {
+            }
             Record::Ended(..) if acted => {}
             Record::Connects(client, server, _) => {
                 self.connections.connects(*client, *server);
@@ -169,11 +170,18 @@ impl Lines {
                 let server = connections.server(*client).map_or_else(|| "?".to_owned(), |at| names.of(at));
                 format!("{server} -> {}  {}", names.of(*client), connections.frame(*client, frame))
             }),
-            Record::Lost(client) => self.add_of_client(*client, |names, _| {
-                format!("{}: its connection broke", names.of(*client))
-            }),
-            other => {
-                let line = line(self.names, other);
+            Record::Lost(client) => {
+                self.add_of_client(*client, |names, _| format!("{}: its connection broke", names.of(*client)))
+            }
+            record @ (Record::Refused(..)
+            | Record::Ended(..)
+            | Record::Fatal(..)
+            | Record::DiskFailed(..)
+            | Record::Trace(..)
+            | Record::Message(..)
+            | Record::Vote(..)
+            | Record::Violated(_)) => {
+                let line = line(self.names, record);
                 self.say(&line);
             }
         }

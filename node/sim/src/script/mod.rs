@@ -95,10 +95,11 @@ pub fn play(text: &str) -> Result<String, ScriptError> {
 /// The first line that cannot be read or done.
 pub fn perform(text: &str) -> Result<Played, ScriptError> {
     let script = Script::parse(text);
-    let Performance { journals, broken, entries, servers } = match script.blocks.first().map(|block| block.command) {
-        Some(command) if recorded::is_world(command) => recorded::play(&script.blocks)?,
-        _ => play_by_hand(&script.blocks)?,
-    };
+    let Performance { journals, broken, entries, servers } =
+        match script.blocks.first().map(|block| block.command) {
+            Some(command) if recorded::is_world(command) => recorded::play(&script.blocks)?,
+            _ => play_by_hand(&script.blocks)?,
+        };
     let expects = text.lines().next().and_then(|line| line.strip_prefix(EXPECTS));
     let expects = expects.map(|name| name.trim().to_owned());
     Ok(Played { text: script.with(&journals), broken, expects, entries, servers })
@@ -140,7 +141,7 @@ fn play_by_hand(blocks: &[Block<'_>]) -> Result<Performance, ScriptError> {
         let wrong = |what| ScriptError { line: block.line, what };
         match (block.command.parse().map_err(wrong)?, &mut stage) {
             (Command::Servers(settings), stage @ None) => {
-                *stage = Some(Stage::new(settings));
+                *stage = Some(Stage::new(*settings));
                 journals.push(String::new());
             }
             (_, None) => return Err(wrong("a script begins with '> servers N' or '> world …'".to_owned())),
@@ -148,7 +149,12 @@ fn play_by_hand(blocks: &[Block<'_>]) -> Result<Performance, ScriptError> {
         }
     }
     let Some(mut stage) = stage else { return Ok(Performance::default()) };
-    Ok(Performance { journals, broken: stage.broken(), entries: stage.take_entries(), servers: stage.servers() })
+    Ok(Performance {
+        journals,
+        broken: stage.broken(),
+        entries: stage.take_entries(),
+        servers: stage.servers(),
+    })
 }
 
 /// A command, and the comments and blank lines before it.

@@ -96,7 +96,8 @@ fn step(block: &Block<'_>, parameters: &Parameters) -> Result<Step, ScriptError>
     let rest = block.command.strip_prefix("at ").ok_or_else(no_step)?;
     let (at, what) = rest.split_once("us ").ok_or_else(no_step)?;
     let at_us = at.parse().map_err(|_no| no_step())?;
-    let what: What = what.parse().map_err(|no_step: crate::run::NoStep| wrong(block, &no_step.to_string()))?;
+    let what: What =
+        what.parse().map_err(|no_step: crate::run::NoStep| wrong(block, &no_step.to_string()))?;
     let servers = parameters.world.servers();
     let (name, number, count) = match &what {
         What::World(action) => ("server", server_of(*action), servers),
@@ -106,12 +107,12 @@ fn step(block: &Block<'_>, parameters: &Parameters) -> Result<Step, ScriptError>
     if let Some(number) = number.filter(|number| *number >= count) {
         return Err(wrong(block, &format!("there is no {name} {} in this world", number + 1)));
     }
-    match what {
-        What::Session(_, Deed::Connect(at)) if at >= servers => {
-            Err(wrong(block, &format!("there is no server {} in this world", at + 1)))
-        }
-        what => Ok(Step { at_us, what }),
+    if let What::Session(_, Deed::Connect(at)) = what
+        && at >= servers
+    {
+        return Err(wrong(block, &format!("there is no server {} in this world", at + 1)));
     }
+    Ok(Step { at_us, what })
 }
 
 /// The journal of each step, that before the first, and that of the end.
@@ -161,9 +162,9 @@ fn split<'a>(journal: &'a [Entry], steps: &[Step]) -> (&'a [Entry], &'a [Entry])
         What::World(action) => Some(action),
         What::Invoke(..) | What::Prepare(..) | What::Session(..) => None,
     });
-    let is_no_step = |entry: &Entry| match entry.record {
-        Record::Action(action) => actions.next() != Some(action),
-        _ => false,
+    let is_no_step = |entry: &Entry| {
+        let action = action_of(entry);
+        action.is_some() && actions.next() != action
     };
     journal.split_at(journal.iter().position(is_no_step).unwrap_or(journal.len()))
 }
@@ -176,12 +177,13 @@ fn is_action(entry: &Entry, step: &Step) -> bool {
     action_of(entry).is_some_and(|action| step.what == What::World(action))
 }
 
-/// Whether an entry is of before a step. Steps come before everything else that happens at their time.
+/// Whether an entry is of before a step. Steps come before everything else that happens at their time; what a
+/// server goes through at that time is of a step before this.
 fn is_before(entry: &Entry, step: &Step) -> bool {
-    match step.what {
-        What::World(_) => action_of(entry).is_none(),
-        What::Invoke(..) | What::Prepare(..) | What::Session(..) => {
-            action_of(entry).is_none() && entry.at_us < step.at_us
-        }
-    }
+    let is_earlier = match (&step.what, &entry.record) {
+        (What::World(_), _) => true,
+        (_, Record::Trace(..) | Record::Ended(..)) => entry.at_us <= step.at_us,
+        _ => entry.at_us < step.at_us,
+    };
+    is_earlier && action_of(entry).is_none()
 }

@@ -24,16 +24,17 @@ pub(super) struct Stage {
 type Done = Result<(), String>;
 
 impl Stage {
-    pub(super) fn new(settings: Box<Settings>) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let lines = Lines::of_servers(settings.servers());
-        let mut world = World::new(*settings);
+        let mut world = World::new(settings);
         world.keep_journal();
         Self { world, clients: BTreeMap::new(), lines, entries: Vec::new() }
     }
 
     /// The property that was broken, and what happened.
     pub(super) fn broken(&self) -> Option<(String, String)> {
-        let violation = self.world.violation().map(|broken| (broken.property.to_owned(), broken.what.clone()));
+        let violation =
+            self.world.violation().map(|broken| (broken.property.to_owned(), broken.what.clone()));
         let fatal = self.world.fatal().first().map(|(at, why)| {
             ("NoServerContradictsItself".to_owned(), format!("server {} ended itself: {why}", at + 1))
         });
@@ -155,7 +156,8 @@ impl Stage {
             events += 1;
             if !comes || events > EVENTS_MAX {
                 let rests = self.world.next_at_us().is_none();
-                let how = if rests { "nothing more is to come".to_owned() } else { format!("{PATIENCE_MS} ms") };
+                let how =
+                    if rests { "nothing more is to come".to_owned() } else { format!("{PATIENCE_MS} ms") };
                 return Err(format!("waited in vain ({how}) until {what}"));
             }
             known = self.entries.len();
@@ -168,12 +170,12 @@ impl Stage {
     fn until(&mut self, server: u16, words: &[String]) -> Done {
         self.known(server)?;
         let what = format!("server {} reaches {}", server + 1, words.join(" "));
-        let reached = |entry: &Entry| match &entry.record {
-            Record::Trace(at, trace) if *at == server && trace.name() == words[0] => {
-                let line = trace.to_string();
-                words[1..].iter().all(|word| line.split(' ').any(|other| other == word))
-            }
-            _ => false,
+        let reached = |entry: &Entry| {
+            let Record::Trace(at, trace) = &entry.record else { return false };
+            let line = trace.to_string();
+            *at == server
+                && trace.name() == words[0]
+                && words[1..].iter().all(|word| line.split(' ').any(|other| other == word))
         };
         self.go_on(&what, |_, entries| entries.iter().any(reached))
     }
@@ -181,12 +183,11 @@ impl Stage {
     fn until_message(&mut self, from: u16, to: u16, words: &str) -> Done {
         self.known(from).and(self.known(to))?;
         let what = format!("{words} gets from server {} to {}", from + 1, to + 1);
-        self.go_on(&what, |_, entries| {
-            entries.iter().any(|entry| match &entry.record {
-                Record::Message(by, at, message) => (*by, *at) == (from, to) && is(message, words),
-                _ => false,
-            })
-        })
+        let arrived = |entry: &Entry| {
+            let Record::Message(by, at, message) = &entry.record else { return false };
+            (*by, *at) == (from, to) && is(message, words)
+        };
+        self.go_on(&what, |_, entries| entries.iter().any(arrived))
     }
 
     fn before_message(&mut self, from: u16, to: u16, words: &str) -> Done {
@@ -223,7 +224,8 @@ impl Stage {
 
     fn client(&mut self, name: &str) -> Result<(&mut Client, &mut World), String> {
         let client = self.clients.get_mut(name);
-        let client = client.ok_or_else(|| format!("there is no client '{name}': 'open {name} N' makes one"))?;
+        let client =
+            client.ok_or_else(|| format!("there is no client '{name}': 'open {name} N' makes one"))?;
         Ok((client, &mut self.world))
     }
 
