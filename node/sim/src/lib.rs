@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod coverage;
+pub mod diagram;
 pub mod dice;
 pub mod disk;
 pub mod load;
 pub mod properties;
 pub mod run;
+pub mod script;
 pub mod world;

@@ -78,10 +78,8 @@ pub(crate) struct World {
     requests: BTreeMap<(ClientId, i32), Request>,
     /// Every trace so far: server, transition.
     pub(crate) traces: Vec<(i64, Trace)>,
-    /// Every message delivered so far, for golden scripts.
+    /// Every message delivered so far.
     pub(crate) deliveries: Vec<String>,
-    /// Traces and deliveries in the order in which they happened, for golden scripts.
-    pub(crate) journal: Vec<String>,
     pub(crate) fatal: Vec<(i64, String)>,
 }
 
@@ -117,7 +115,6 @@ impl World {
             requests: BTreeMap::new(),
             traces: Vec::new(),
             deliveries: Vec::new(),
-            journal: Vec::new(),
             fatal: Vec::new(),
         }
     }
@@ -454,7 +451,6 @@ impl World {
                 // An end that hung up hears nothing more.
                 if self.peers.contains_key(&to) || self.peers.contains_key(&from) {
                     let route = format!("{} -> {}  {}", from.0, to.0, describe(&message));
-                    self.journal.push(route.clone());
                     self.deliveries.push(route);
                     self.give(to.0, Event::Packet { conn: to.1, message });
                 }
@@ -520,7 +516,6 @@ impl World {
             }
             Effect::Deliver(_) => {}
             Effect::Trace(trace) => {
-                self.journal.push(format!("{id}: {trace}"));
                 self.traces.push((id, trace));
             }
             Effect::Fatal { reason } => {
@@ -541,7 +536,6 @@ impl World {
     pub(crate) fn forget_journal(&mut self) {
         self.traces.clear();
         self.deliveries.clear();
-        self.journal.clear();
     }
 
     /// Hands a server a message out of thin air, as a broken peer would send it.

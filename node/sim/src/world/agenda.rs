@@ -36,6 +36,10 @@ impl Agenda {
         self.heap.peek().map(|Reverse((at_us, _, _))| *at_us)
     }
 
+    pub(super) fn peek(&self) -> Option<(u64, Due)> {
+        self.heap.peek().map(|Reverse((at_us, _, due))| (*at_us, *due))
+    }
+
     pub(super) fn take(&mut self) -> Option<(u64, Due)> {
         self.heap.pop().map(|Reverse((at_us, _, due))| (at_us, due))
     }

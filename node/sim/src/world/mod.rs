@@ -7,7 +7,7 @@
 //!
 //! Rooms: `agenda` what is due when · `wire` connections · `votes` election ports · `host`, `disk`, `clock`
 //! a machine · `network` how things travel · `process` what a server's process does · `action` what is done
-//! from outside · `clients` the clients' ends · `journal` what is written down.
+//! from outside · `clients` the clients' ends · `peek` what comes next · `journal` what is written down.
 //!
 //! What servers learn later joins here: new messages travel by themselves (a lane carries any
 //! [`zab_wire::quorum::QuorumMessage`] and any frame), new effects are a case in `process`, new promises a
@@ -22,6 +22,7 @@ mod disk;
 mod host;
 mod journal;
 mod network;
+mod peek;
 mod process;
 mod settings;
 mod store;
