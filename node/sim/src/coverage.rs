@@ -37,6 +37,23 @@ pub fn impossible() -> Vec<Impossible> {
             "it takes a promise that did not reach the disk (the planted bug forget-accepted-epoch)",
         );
     }
+    // A voter says in FOLLOWERINFO what it has promised, and its leader chooses an epoch above or gives way. An
+    // observer promises only epochs that are led: a quorum has promised them too, and of that quorum somebody
+    // tells the observer of a later leader first (votes of one server arrive in order).
+    let gives_way =
+        "a leader gives way to a later promise, or has promised it itself: only Apache's leaders go on";
+    for name in ENDS {
+        add(name, "the leader's epoch is below the one promised", gives_way);
+    }
+    add("fenced", "LEADERINFO", gives_way);
+    // A snapshot holds only what is committed, so every leader has it, and cuts behind it.
+    for name in ENDS {
+        add(
+            name,
+            "its log cannot be cut there, it needs the whole tree",
+            "a leader cuts behind the last common transaction, and no snapshot of ours is behind that",
+        );
+    }
     for branch in catalogue::MISDEEDS {
         add("peer_misbehaved", branch, BROKEN_PEER);
     }
