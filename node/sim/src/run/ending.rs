@@ -71,13 +71,15 @@ impl Run<'_> {
         }
     }
 
-    /// Longer than any recovery takes: a leader must be missed, some elections may be in vain because their
-    /// leader dies or comes too late, and each of discovery and synchronization has initLimit.
+    /// How long recovering may take: twice what one vain attempt costs (a leader is missed for syncLimit, the next
+    /// one waits in vain for initLimit, votes are said again after a second at the latest), and twice that. The
+    /// slowest of thousands of worlds took half of it.
     fn bound_us(&self) -> u64 {
         let world = &self.parameters.world;
-        let ticks = 6 * (world.init_limit + world.sync_limit);
+        let ticks = world.init_limit + world.sync_limit;
+        let bound_us = 2 * (ticks * world.tick_ms + 2_000) * 1_000;
         // Clocks may run slow.
-        (ticks * world.tick_ms + 20_000) * 1_000 * 1_000_000 / (1_000_000 - world.drift_ppm.min(900_000))
+        bound_us * 1_000_000 / (1_000_000 - world.drift_ppm.min(900_000))
     }
 
     /// Waits until all of these serve; one that died of the last fault it met is started again.

@@ -26,6 +26,8 @@ pub enum Kind {
     Strand,
     /// Each server hears a majority, no two the same.
     Ring,
+    /// A client's link to its server carries nothing, one way or both.
+    ClientCut,
     /// Connections between two servers break.
     Reset,
     /// … for one side only.
@@ -48,7 +50,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Kill,
         Self::KillWithin,
         Self::PowerOff,
@@ -58,6 +60,7 @@ impl Kind {
         Self::OneWay,
         Self::Strand,
         Self::Ring,
+        Self::ClientCut,
         Self::Reset,
         Self::HalfOpen,
         Self::Stall,
@@ -82,6 +85,7 @@ impl Kind {
             Self::OneWay => "one-way",
             Self::Strand => "strand",
             Self::Ring => "ring",
+            Self::ClientCut => "client-cut",
             Self::Reset => "reset",
             Self::HalfOpen => "half-open",
             Self::Stall => "stall",
@@ -161,6 +165,14 @@ pub(super) fn draw(kind: Kind, world: &World, leader_permille: u64, dice: &mut D
                 around.min(servers - around) > reach.max(1)
             };
             cut(&pairs(servers, apart), lasts_us)
+        }
+        Kind::ClientCut => {
+            let client = world.client(any(world.settings().clients.max(1), dice));
+            let (there, back) = ((client, Site(victim)), (Site(victim), client));
+            let links = dice.pick(&[vec![there], vec![back], vec![there, back]]);
+            let cuts = links.iter().map(|(from, to)| (0, Action::Cut(*from, *to)));
+            let heals = links.iter().map(|(from, to)| (lasts_us, Action::HealLink(*from, *to)));
+            cuts.chain(heals).collect()
         }
         Kind::Reset => vec![(0, Action::Reset(Site(victim), Site(any(servers, dice))))],
         Kind::HalfOpen => vec![(0, Action::HalfOpen(Site(victim), Site(any(servers, dice))))],
