@@ -39,7 +39,7 @@ pub(crate) enum Alone {
     /// Write a snapshot beside the log.
     TakeSnapshot(Snapshot),
     /// Replace everything.
-    InstallSnapshot(Snapshot),
+    InstallSnapshot { snapshot: Snapshot, entries: Vec<LogEntry> },
 }
 
 /// The loop's end of the disk thread.
@@ -127,7 +127,9 @@ fn work(mut storage: Storage, queue: &Receiver<Job>, report: impl Fn(Event)) -> 
                 Some(Alone::SetAcceptedEpoch(epoch)) => storage.set_accepted_epoch(epoch)?,
                 Some(Alone::SetCurrentEpoch(epoch)) => storage.set_current_epoch(epoch)?,
                 Some(Alone::TakeSnapshot(snapshot)) => storage.take_snapshot(&snapshot)?,
-                Some(Alone::InstallSnapshot(snapshot)) => storage.install_snapshot(&snapshot)?,
+                Some(Alone::InstallSnapshot { snapshot, entries }) => {
+                    storage.install_snapshot(&snapshot, &entries)?;
+                }
             }
         }
     }

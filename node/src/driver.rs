@@ -222,8 +222,8 @@ impl Driver {
             Effect::SetAcceptedEpoch(epoch) => self.disk.push(Job::Alone(Alone::SetAcceptedEpoch(epoch))),
             Effect::SetCurrentEpoch(epoch) => self.disk.push(Job::Alone(Alone::SetCurrentEpoch(epoch))),
             Effect::TakeSnapshot(snapshot) => self.disk.push(Job::Alone(Alone::TakeSnapshot(snapshot))),
-            Effect::InstallSnapshot(snapshot) => {
-                self.disk.push(Job::Alone(Alone::InstallSnapshot(snapshot)));
+            Effect::InstallSnapshot { snapshot, entries } => {
+                self.disk.push(Job::Alone(Alone::InstallSnapshot { snapshot, entries }));
             }
             Effect::Deliver(_) => {}
             Effect::Reply { client, frame } => self.clients.reply(client, &frame, now.mono_ms),

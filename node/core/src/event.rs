@@ -197,8 +197,15 @@ pub enum Effect {
     SetCurrentEpoch(u32),
     /// Write a snapshot beside the log, which goes on in a new file. The state does not change.
     TakeSnapshot(Snapshot),
-    /// Replace the whole state (older snapshots, all of the log) by this one, atomically over a crash.
-    InstallSnapshot(Snapshot),
+    /// Replace the whole state (older snapshots, all of the log) by this snapshot and the log behind it,
+    /// atomically over a crash: the old state may hold committed transactions that stand in `entries`, and at no
+    /// moment may this server hold neither.
+    InstallSnapshot {
+        /// The tree.
+        snapshot: Snapshot,
+        /// What follows it, in order.
+        entries: Vec<LogEntry>,
+    },
     /// Report with [`Event::Synced`] when all disk effects before this are durable.
     Sync {
         /// The token to report.

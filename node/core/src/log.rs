@@ -98,6 +98,11 @@ impl Log {
         }
     }
 
+    /// Whether there is such an entry in memory.
+    pub(crate) fn contains(&self, zxid: Zxid) -> bool {
+        self.entries.binary_search_by_key(&zxid, |entry| entry.zxid).is_ok()
+    }
+
     /// The zxid just before index `at`.
     pub(crate) fn zxid_before(&self, at: usize) -> Zxid {
         at.checked_sub(1).map_or(self.base, |index| self.entries[index].zxid)

@@ -14,6 +14,35 @@ use std::collections::{BTreeSet, VecDeque};
 use zab_wire::Zxid;
 use zab_wire::txn;
 
+/// A whole history on its way from a leader: nothing of it counts, and nothing of the own history is given up,
+/// until all of it is here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Incoming {
+    snapshot: Snapshot,
+    tree: Tree,
+    /// What follows the snapshot.
+    pub(crate) log: Log,
+}
+
+impl Incoming {
+    /// The beginning of a history.
+    ///
+    /// # Errors
+    /// What the leader did, when the tree cannot be read.
+    pub(crate) fn new(zxid: Zxid, tree: Bytes) -> Result<Self, &'static str> {
+        let Ok(read) = Tree::from_snapshot(&tree) else {
+            return Err("sent a tree that cannot be read");
+        };
+        let log = Log::starting_at(zxid, Vec::new());
+        Ok(Self { snapshot: Snapshot { zxid, tree }, tree: read, log })
+    }
+
+    /// Whether a transaction of the own log is part of this history.
+    pub(crate) fn contains(&self, zxid: Zxid) -> bool {
+        zxid <= self.snapshot.zxid || self.log.contains(zxid)
+    }
+}
+
 /// What outlives a role.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State {
@@ -160,22 +189,17 @@ impl State {
         out.effects.push(Effect::SetCurrentEpoch(epoch));
     }
 
-    /// Replaces everything by a leader's tree.
-    ///
-    /// # Errors
-    /// The reason, when the tree cannot be read; nothing is changed then.
-    pub(crate) fn install(&mut self, snapshot: Snapshot, out: &mut Out<'_>) -> Result<(), &'static str> {
-        let Ok(tree) = Tree::from_snapshot(&snapshot.tree) else {
-            return Err("sent a tree that cannot be read");
-        };
+    /// Replaces everything by a leader's history.
+    pub(crate) fn install(&mut self, history: Incoming, out: &mut Out<'_>) {
+        let Incoming { snapshot, tree, log } = history;
+        let entries = log.from(0).cloned().collect();
         self.tree = tree;
-        self.log = Log::starting_at(snapshot.zxid, Vec::new());
+        self.log = log;
         self.forget_durability(Zxid::ZERO);
         self.needs_whole_tree = false;
         self.since_snapshot = 0;
         out.trace(Trace::SnapshotInstalled { zxid: snapshot.zxid });
-        out.effects.push(Effect::InstallSnapshot(snapshot));
-        Ok(())
+        out.effects.push(Effect::InstallSnapshot { snapshot, entries });
     }
 
     /// Applies the next entry of the log, if it is at most `to`.

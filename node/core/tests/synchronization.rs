@@ -5,7 +5,9 @@ mod support;
 use support::{World, create};
 use zab_core::{Event, SyncMode, Trace};
 use zab_wire::Zxid;
+use zab_wire::jute::Record as _;
 use zab_wire::quorum::QuorumMessage;
+use zab_wire::snapshot::{NodeRecord, SnapshotData, StatPersisted};
 
 fn z(epoch: u32, counter: u32) -> Zxid {
     Zxid::new(epoch, counter)
@@ -255,6 +257,32 @@ fn what_an_interrupted_snap_brought_is_whole_or_not_there() {
     world.run_until("1 serves", |world| world.serving(1));
     let client = world.connect(1);
     assert_eq!(world.read_local(client, "/shared").unwrap(), "19");
+}
+
+/// Found by a simulated world (seed 2680): a leader that is not established sends the tree up to what it has
+/// applied, and the rest as transactions. A learner that gave up its log for the tree alone, and then died, was
+/// one holder less of transactions that clients were told of.
+#[test]
+fn a_log_is_given_up_only_for_the_whole_history_that_replaces_it() {
+    let (mut world, leader) = with_shared_node();
+    let client = world.connect(leader);
+    world.set(client, "/shared", "1").1.unwrap();
+    world.run_for(100);
+    let before = world.zxids_on_disk(1);
+    let acknowledged = format!("1 -> {leader}  ACKEPOCH");
+    let count = world.delivered(&acknowledged);
+    world.crash(1);
+    world.start(1);
+    world.step_until("1 promises", |world| world.delivered(&acknowledged) > count);
+    let (conn, _) = world.connection(1, leader).unwrap();
+    let root = NodeRecord { path: String::new(), data: None, acl_key: -1, stat: StatPersisted::default() };
+    let tree = SnapshotData { sessions: Vec::new(), acls: Vec::new(), nodes: vec![root] }.to_vec().into();
+    let packet = |message| Event::Packet { conn, message };
+    world.inject(1, packet(QuorumMessage::Snap { zxid: z(1, 1), tree }));
+    assert_eq!(world.traced(1, "learner.sync_received"), 2, "it takes the tree");
+    // The transactions behind the tree are still to come.
+    world.crash(1);
+    assert_eq!(world.zxids_on_disk(1), before, "the old log stands until the new one is there");
 }
 
 #[test]

@@ -205,16 +205,20 @@ impl<F: Folder> Storage<F> {
         })
     }
 
-    /// Replaces the whole state by a snapshot; after a crash it is wholly the old one or wholly the new.
-    /// Transactions appended and not synced are dropped.
+    /// Replaces the whole state by a snapshot and the log behind it; after a crash it is wholly the old one or
+    /// wholly the new. Transactions appended and not synced are dropped.
     ///
     /// # Errors
     /// [`StorageError::Io`] when the disk fails.
-    pub fn install_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), StorageError> {
+    pub fn install_snapshot(
+        &mut self,
+        snapshot: &Snapshot,
+        entries: &[LogEntry],
+    ) -> Result<(), StorageError> {
         self.unless_failed(|storage| {
             storage.writer.discard();
-            install::install(&mut storage.dir, snapshot)?;
-            storage.last = snapshot.zxid;
+            install::install(&mut storage.dir, &install::New { snapshot, entries })?;
+            storage.last = entries.last().map_or(snapshot.zxid, |entry| entry.zxid);
             Ok(())
         })
     }

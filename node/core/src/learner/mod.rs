@@ -14,7 +14,7 @@ use crate::bug::Bug;
 use crate::clients::{Submission, SyncRequest};
 use crate::event::{ConnId, Effect, SyncToken};
 use crate::out::{Flow, Out, STAY, give_up};
-use crate::state::State;
+use crate::state::{Incoming, State};
 use crate::trace::Trace;
 use std::collections::VecDeque;
 use zab_wire::election::PeerState;
@@ -62,6 +62,8 @@ pub(crate) struct Learner {
     leader: ServerId,
     conn: ConnId,
     phase: Phase,
+    /// What came with SNAP and behind it, until NEWLEADER says that this is all.
+    incoming: Option<Box<Incoming>>,
     /// The leader's epoch, from LEADERINFO on.
     epoch: Option<u32>,
     /// Known to be committed up to here (applied once serving).
@@ -84,6 +86,7 @@ impl Learner {
             leader,
             conn,
             phase: Phase::Connecting,
+            incoming: None,
             epoch: None,
             committed: Zxid::ZERO,
             acked: Zxid::ZERO,

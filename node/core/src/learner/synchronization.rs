@@ -3,7 +3,8 @@
 //!
 //! The order is what matters, and each swap of two of these steps is a published loss of data:
 //!
-//! 1. cut or replace the log (TRUNC, SNAP), durably and atomically;
+//! 1. cut or replace the log (TRUNC, SNAP), durably and atomically; what follows a SNAP is part of the
+//!    replacement, for the own log may hold committed transactions that stand there and nowhere else;
 //! 2. append the leader's transactions, fsync (ZOOKEEPER-3911, 4646: acknowledged before the fsync);
 //! 3. write currentEpoch (ZOOKEEPER-4643: written before the log);
 //! 4. acknowledge NEWLEADER, only then proposals (ZOOKEEPER-4685);
@@ -15,9 +16,10 @@
 
 use super::{Kind, Learner, Phase, misbehaved};
 use crate::bug::Bug;
-use crate::event::{LogEntry, Snapshot};
+use crate::event::LogEntry;
+use crate::log::Log;
 use crate::out::{Flow, Out, STAY, give_up};
-use crate::state::State;
+use crate::state::{Incoming, State};
 use crate::trace::{SyncMode, Trace};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -51,7 +53,7 @@ impl Learner {
                     self.phase = Phase::Synchronizing;
                     return STAY;
                 }
-                self.abandon_after(zxid, state, out);
+                self.abandon(state.log.after(zxid).count(), state, out);
                 state.truncate(zxid, out);
                 self.phase = Phase::Truncating { held: VecDeque::new() };
                 STAY
@@ -60,9 +62,11 @@ impl Learner {
                 out.trace(Trace::SyncReceived { mode: SyncMode::Snap, zxid });
                 self.committed = zxid;
                 self.phase = Phase::Synchronizing;
-                self.abandon_after(zxid, state, out);
-                match state.install(Snapshot { zxid, tree }, out) {
-                    Ok(()) => STAY,
+                match Incoming::new(zxid, tree) {
+                    Ok(incoming) => {
+                        self.incoming = Some(Box::new(incoming));
+                        STAY
+                    }
                     Err(what) => misbehaved(what, out),
                 }
             }
@@ -103,6 +107,11 @@ impl Learner {
                 current: state.accepted_epoch,
             });
             return give_up("NEWLEADER names another epoch than LEADERINFO");
+        }
+        if let Some(incoming) = self.incoming.take() {
+            let given_up = state.log.from(0).filter(|entry| !incoming.contains(entry.zxid)).count();
+            self.abandon(given_up, state, out);
+            state.install(*incoming, out);
         }
         // The committed part of the history needs no acknowledgement. All that was or will be proposed behind
         // it does, even if others commit it before NEWLEADER is acknowledged: the leader waits for it.
@@ -149,7 +158,7 @@ impl Learner {
                 STAY
             }
             QuorumMessage::Commit { zxid } => {
-                if zxid > state.log.last() {
+                if zxid > self.log(state).last() {
                     return misbehaved("committed what it had not proposed", out);
                 }
                 self.committed = self.committed.max(zxid);
@@ -201,20 +210,29 @@ impl Learner {
             out.trace(Trace::Fenced { what, peer, stale: zxid.epoch, current: epoch });
             return give_up("a transaction carried another epoch than its leader");
         }
-        if !state.log.expects(zxid) {
+        if !self.log(state).expects(zxid) {
             return misbehaved("left a hole in the order of proposals", out);
         }
         if txn::zxid_of(&txn) != Ok(zxid) {
             return misbehaved("sent a transaction under another zxid", out);
         }
-        state.append(LogEntry { zxid, txn }, out);
+        let entry = LogEntry { zxid, txn };
+        match &mut self.incoming {
+            // It goes to disk with the tree that it follows.
+            Some(incoming) => incoming.log.append(entry),
+            None => state.append(entry, out),
+        }
         STAY
     }
 
-    /// What was logged behind `zxid` is of an older epoch and is given up: the fencing of requests that
+    /// The log that the leader speaks of.
+    fn log<'a>(&'a self, state: &'a State) -> &'a Log {
+        self.incoming.as_ref().map_or(&state.log, |incoming| &incoming.log)
+    }
+
+    /// So many transactions of the log are of an older epoch and are given up: the fencing of requests that
     /// only a stale leader had.
-    fn abandon_after(&self, zxid: Zxid, state: &State, out: &mut Out<'_>) {
-        let count = state.log.after(zxid).count();
+    fn abandon(&self, count: usize, state: &State, out: &mut Out<'_>) {
         if let (Some(current), true) = (self.epoch, count > 0) {
             out.trace(Trace::ProposalsAbandoned { stale: state.log.last().epoch, current, count });
         }

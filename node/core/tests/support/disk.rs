@@ -84,8 +84,8 @@ impl Disk {
                     self.durable.entries.retain(|entry| entry.zxid > snapshot.zxid);
                     self.durable.snapshot = Some(snapshot);
                 }
-                Effect::InstallSnapshot(snapshot) => {
-                    self.durable.entries.clear();
+                Effect::InstallSnapshot { snapshot, entries } => {
+                    self.durable.entries = entries;
                     self.durable.snapshot = Some(snapshot);
                 }
                 Effect::Sync { token } => events.push(Event::Synced { token }),

@@ -527,7 +527,7 @@ impl World {
             | Effect::SetAcceptedEpoch(_)
             | Effect::SetCurrentEpoch(_)
             | Effect::TakeSnapshot(_)
-            | Effect::InstallSnapshot(_)
+            | Effect::InstallSnapshot { .. }
             | Effect::Sync { .. } => self.host(id).disk.queue(effect),
         }
     }

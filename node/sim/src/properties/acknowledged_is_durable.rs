@@ -20,7 +20,7 @@ fn check(ledger: &Ledger, seen: &Seen) -> Result<(), String> {
             Err(format!("{} delivers {zxid}, which is on {holders} disks and needs {quorum}", server(at)))
         }
         Seen::Cut { at, to } => stays(ledger, at, to, "is cut behind"),
-        Seen::Installed { at, zxid } => stays(ledger, at, zxid, "is replaced by a snapshot of"),
+        Seen::Installed { at, last, .. } => stays(ledger, at, last, "is replaced by a history up to"),
         Seen::Broadcast { .. }
         | Seen::Based { .. }
         | Seen::Tree { .. }

@@ -158,12 +158,14 @@ pub enum Seen {
         /// The last transaction left.
         to: Zxid,
     },
-    /// A snapshot replaced everything on a disk.
+    /// A snapshot replaced everything on a disk, with a log behind it ([`Seen::Logged`] follows for each).
     Installed {
         /// Whose disk.
         at: At,
-        /// Its last transaction.
+        /// The snapshot's last transaction.
         zxid: Zxid,
+        /// The log's.
+        last: Zxid,
     },
     /// A process died while its disk gave up what the log held behind a zxid.
     Changing {
@@ -282,7 +284,7 @@ impl Ledger {
                 server.durable.split_off(&Zxid::from_bits(to.to_bits() + 1));
                 server.durable_base = server.durable_base.min(to);
             }
-            Seen::Installed { at, zxid } => {
+            Seen::Installed { at, zxid, .. } => {
                 let server = self.server_mut(at);
                 server.durable.clear();
                 server.durable_base = zxid;

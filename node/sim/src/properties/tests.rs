@@ -70,7 +70,7 @@ fn two_epochs_a_crash_a_snapshot_and_a_cut_break_nothing() {
         vec![Seen::Cut { at: 2, to: z(1, 2) }, Seen::Based { at: 2, zxid: Zxid::ZERO }],
         vec![delivered(2, z(1, 1)), delivered(2, z(1, 2))],
         whole(1, z(2, 1)),
-        vec![Seen::Installed { at: 0, zxid: z(2, 1) }, Seen::Based { at: 0, zxid: z(2, 1) }],
+        vec![Seen::Installed { at: 0, zxid: z(2, 1), last: z(2, 1) }, Seen::Based { at: 0, zxid: z(2, 1) }],
         vec![Seen::Tree { at: 0, zxid: z(2, 1), digest: 7 }, Seen::Tree { at: 1, zxid: z(2, 1), digest: 7 }],
         vec![Seen::Recovered { at: 1, accepted: 2, current: 2, base: z(2, 1), last: z(2, 1) }],
         whole(1, z(2, 2)),
@@ -179,7 +179,9 @@ fn what_is_delivered_is_on_a_quorum_and_stays_there() {
     let one_disk = Seen::Logged { at: 0, zxid: z(1, 1), digest: d(z(1, 1)) };
     breaks("AcknowledgedIsDurable", vec![broadcast(0, z(1, 1)), one_disk, delivered(0, z(1, 1))]);
     let two = [0, 1].map(|at| Seen::Logged { at, zxid: z(1, 1), digest: d(z(1, 1)) });
-    for loss in [Seen::Cut { at: 1, to: Zxid::ZERO }, Seen::Installed { at: 0, zxid: Zxid::ZERO }] {
+    for loss in
+        [Seen::Cut { at: 1, to: Zxid::ZERO }, Seen::Installed { at: 0, zxid: Zxid::ZERO, last: Zxid::ZERO }]
+    {
         let mut story = vec![broadcast(0, z(1, 1))];
         story.extend(two);
         story.extend([delivered(0, z(1, 1)), loss]);

@@ -29,7 +29,7 @@ pub(super) enum Alone {
     SetAcceptedEpoch(u32),
     SetCurrentEpoch(u32),
     TakeSnapshot(Snapshot),
-    InstallSnapshot(Snapshot),
+    InstallSnapshot { snapshot: Snapshot, entries: Vec<LogEntry> },
 }
 
 /// A disk and the thread that works on it.
@@ -130,9 +130,13 @@ impl Disk {
                 seen.push(Seen::Epochs { at, accepted: self.epochs.0, current: self.epochs.1 });
             }
             Alone::TakeSnapshot(snapshot) => self.store.take_snapshot(&snapshot)?,
-            Alone::InstallSnapshot(snapshot) => {
-                self.store.install_snapshot(&snapshot)?;
-                seen.push(Seen::Installed { at, zxid: snapshot.zxid });
+            Alone::InstallSnapshot { snapshot, entries } => {
+                self.store.install_snapshot(&snapshot, &entries)?;
+                let last = entries.last().map_or(snapshot.zxid, |entry| entry.zxid);
+                seen.push(Seen::Installed { at, zxid: snapshot.zxid, last });
+                let logged =
+                    |entry: &LogEntry| Seen::Logged { at, zxid: entry.zxid, digest: digest(&entry.txn) };
+                seen.extend(entries.iter().map(logged));
             }
         }
         Ok(())
@@ -146,7 +150,9 @@ impl Disk {
         let changing =
             batch.first().and_then(|work| match work {
                 Work::Alone(Alone::Truncate(to)) => Some(*to),
-                Work::Alone(Alone::InstallSnapshot(snapshot)) => Some(snapshot.zxid),
+                Work::Alone(Alone::InstallSnapshot { snapshot, entries }) => {
+                    Some(entries.last().map_or(snapshot.zxid, |entry| entry.zxid))
+                }
                 Work::Append(_)
                 | Work::Sync(_)
                 | Work::Alone(

@@ -193,9 +193,9 @@ impl World {
             Effect::Append(entry) => {
                 self.work(at, Work::Append(entry));
             }
-            Effect::InstallSnapshot(snapshot) => {
+            Effect::InstallSnapshot { snapshot, entries } => {
                 self.see(&Seen::Based { at, zxid: snapshot.zxid });
-                self.work(at, Work::Alone(Alone::InstallSnapshot(snapshot)));
+                self.work(at, Work::Alone(Alone::InstallSnapshot { snapshot, entries }));
             }
             Effect::Sync { token } => self.work(at, Work::Sync(token)),
             Effect::Truncate { to } => self.work(at, Work::Alone(Alone::Truncate(to))),
@@ -241,7 +241,7 @@ impl World {
             | Effect::SetAcceptedEpoch(_)
             | Effect::SetCurrentEpoch(_)
             | Effect::TakeSnapshot(_)
-            | Effect::InstallSnapshot(_)
+            | Effect::InstallSnapshot { .. }
             | Effect::Sync { .. }
             | Effect::Deliver(_)
             | Effect::Reply { .. }

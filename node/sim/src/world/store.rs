@@ -59,8 +59,12 @@ impl Store {
         self.storage().take_snapshot(snapshot).map_err(words)
     }
 
-    pub(super) fn install_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), String> {
-        self.storage().install_snapshot(snapshot).map_err(words)
+    pub(super) fn install_snapshot(
+        &mut self,
+        snapshot: &Snapshot,
+        entries: &[LogEntry],
+    ) -> Result<(), String> {
+        self.storage().install_snapshot(snapshot, entries).map_err(words)
     }
 
     pub(super) fn set_accepted_epoch(&mut self, epoch: u32) -> Result<(), String> {

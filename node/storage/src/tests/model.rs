@@ -125,7 +125,7 @@ fn run(ops: Vec<Op>) {
             }
             Op::Install(share) => {
                 let at = model.pick(share).unwrap_or(model.floor);
-                storage.install_snapshot(&snapshot(at, "installed")).unwrap();
+                storage.install_snapshot(&snapshot(at, "installed"), &[]).unwrap();
                 snapshots = vec![at];
                 model.appended.clear();
                 model.durable.clear();

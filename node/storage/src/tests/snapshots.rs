@@ -85,7 +85,7 @@ fn a_damaged_snapshot_is_passed_over_for_an_older_one_or_for_the_whole_log() {
 fn a_damaged_snapshot_without_a_log_is_not_a_fresh_start() {
     let dir = scratch();
     let (mut storage, _) = open(&dir);
-    storage.install_snapshot(&snapshot(zxid(1, 4), "only")).unwrap();
+    storage.install_snapshot(&snapshot(zxid(1, 4), "only"), &[]).unwrap();
     drop(storage);
     flip(&path(&dir, "snapshot.100000004"), 40);
     let error = open_error(&dir).to_string();
@@ -98,7 +98,7 @@ fn a_damaged_snapshot_without_a_log_is_not_a_fresh_start() {
 fn a_damaged_snapshot_is_missed_when_the_log_behind_it_begins_with_an_epoch() {
     let dir = scratch();
     let (mut storage, _) = open(&dir);
-    storage.install_snapshot(&snapshot(zxid(1, 4), "only")).unwrap();
+    storage.install_snapshot(&snapshot(zxid(1, 4), "only"), &[]).unwrap();
     append(&mut storage, &entries(2, 1..=3));
     drop(storage);
     flip(&path(&dir, "snapshot.100000004"), 40);

@@ -61,7 +61,7 @@ fn cutting_at_a_snapshot_whose_transaction_is_not_in_the_log() {
     let dir = scratch();
     let (mut storage, _) = open(&dir);
     let base = snapshot(zxid(2, 7), "from the leader");
-    storage.install_snapshot(&base).unwrap();
+    storage.install_snapshot(&base, &[]).unwrap();
     append(&mut storage, &entries(2, 8..=9));
     let recovered = storage.truncate(zxid(2, 7)).unwrap();
     assert_eq!((recovered.snapshot, recovered.entries), (Some(base), vec![]));
@@ -104,7 +104,7 @@ fn a_place_in_front_of_the_oldest_snapshot_is_refused_and_the_state_can_be_repla
     assert!(matches!(error, StorageError::NotInLog { nearest: Zxid::ZERO, .. }), "{error}");
     assert_eq!(names(&dir), files);
     let whole = snapshot(zxid(1, 5), "the leader's tree");
-    storage.install_snapshot(&whole).unwrap();
+    storage.install_snapshot(&whole, &[]).unwrap();
     drop(storage);
     assert_eq!(open(&dir).1.snapshot, Some(whole));
 }

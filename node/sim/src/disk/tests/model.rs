@@ -124,7 +124,7 @@ enum Maybe {
     Accepted(u32),
     Current(u32),
     Truncated(Zxid),
-    Installed(Snapshot),
+    Installed(Snapshot, Vec<Zxid>),
 }
 
 pub(super) struct World {
@@ -348,14 +348,17 @@ impl World {
     fn install(&mut self, share: u8) -> Result<(), Stop> {
         self.serial += 1;
         let new = snapshot(self.pick(share).unwrap_or(self.floor), self.serial);
-        self.maybe = Maybe::Installed(new.clone());
-        let result = self.storage().install_snapshot(&new);
-        self.then(result, |world, ()| world.installed(new))
+        let behind: Vec<Zxid> =
+            std::iter::successors(new.zxid.next(), |at| at.next()).take(usize::from(share % 3)).collect();
+        self.maybe = Maybe::Installed(new.clone(), behind.clone());
+        let entries: Vec<LogEntry> = behind.iter().map(|at| entry(*at)).collect();
+        let result = self.storage().install_snapshot(&new, &entries);
+        self.then(result, |world, ()| world.installed(new, behind))
     }
 
-    fn installed(&mut self, new: Snapshot) {
-        self.log.clear();
-        self.durable = 0;
+    fn installed(&mut self, new: Snapshot, behind: Vec<Zxid>) {
+        self.durable = behind.len();
+        self.log = behind;
         (self.begin, self.floor) = (new.zxid, new.zxid);
         self.snapshots = vec![new];
         self.counter = None;
@@ -400,13 +403,14 @@ impl World {
         }
         (self.accepted, self.current, self.counter) = (*accepted_epoch, *current_epoch, None);
         match maybe {
-            Maybe::Installed(new) if snapshot.as_ref() == Some(&new) => {
-                self.installed(new);
-                if entries.is_empty() { Ok(()) } else { wrong("old transactions behind a new snapshot") }
+            Maybe::Installed(new, behind) if snapshot.as_ref() == Some(&new) => {
+                let wanted: Vec<LogEntry> = behind.iter().map(|at| entry(*at)).collect();
+                self.installed(new, behind);
+                if *entries == wanted { Ok(()) } else { wrong("other transactions behind a new snapshot") }
             }
             Maybe::Truncated(to) => self.adopt_log(snapshot.as_ref(), entries, self.count(to)),
             Maybe::Current(_) if made_current => self.adopt_log(snapshot.as_ref(), entries, self.log.len()),
-            Maybe::Nothing | Maybe::Accepted(_) | Maybe::Current(_) | Maybe::Installed(_) => {
+            Maybe::Nothing | Maybe::Accepted(_) | Maybe::Current(_) | Maybe::Installed(..) => {
                 self.adopt_log(snapshot.as_ref(), entries, self.durable)
             }
         }
