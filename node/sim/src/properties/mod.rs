@@ -15,6 +15,7 @@ mod leadership1;
 mod leadership2;
 mod ledger;
 mod local_primary_order;
+mod observers_log_what_is_committed;
 mod prefix_consistency;
 mod primary_integrity;
 mod synced_is_kept;
@@ -37,7 +38,7 @@ pub struct Property {
 }
 
 /// All properties.
-pub const ALL: [Property; 13] = [
+pub const ALL: [Property; 14] = [
     leadership1::PROPERTY,
     leadership2::PROPERTY,
     prefix_consistency::PROPERTY,
@@ -51,6 +52,7 @@ pub const ALL: [Property; 13] = [
     synced_is_kept::PROPERTY,
     epochs_never_go_back::PROPERTY,
     trees_are_equal::PROPERTY,
+    observers_log_what_is_committed::PROPERTY,
 ];
 
 /// A property that was broken.

@@ -217,6 +217,17 @@ fn trees_at_the_same_zxid_are_equal() {
 }
 
 #[test]
+fn an_observer_logs_only_what_is_committed() {
+    let mut ledger = Ledger::new(3, 4);
+    let at_observer = Seen::Logged { at: 3, zxid: z(1, 1), digest: d(z(1, 1)) };
+    assert_eq!(see(&mut ledger, &at_observer).unwrap_err().property, "ObserversLogWhatIsCommitted");
+    let mut ledger = Ledger::new(3, 4);
+    for seen in whole(0, z(1, 1)).into_iter().chain([at_observer]) {
+        assert_eq!(see(&mut ledger, &seen), Ok(()));
+    }
+}
+
+#[test]
 fn every_property_has_a_name_of_its_own_and_a_source() {
     let mut names: Vec<&str> = ALL.iter().map(|property| property.name).collect();
     names.sort_unstable();
