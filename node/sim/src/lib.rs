@@ -9,4 +9,7 @@ pub mod dice;
 pub mod load;
 pub mod properties;
 pub mod run;
+pub mod traces;
 pub mod world;
+
+pub use world::Bug;
