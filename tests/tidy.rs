@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("zab-sim", &["zab-wire", "zab-core", "workloads", "checker"]),
     ("checker", &[]),
     ("workloads", &["checker", "zab-wire"]),
-    ("zabchaos", &["checker", "workloads", "zab-node", "zab-wire"]),
+    ("zabchaos", &["checker", "workloads", "zab-node", "zab-sim", "zab-wire"]),
 ];
 
 /// What the core must not know: its clock, disk and network are events and effects.

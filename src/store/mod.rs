@@ -107,7 +107,8 @@ impl StoredRun {
 fn run_name(timestamp: &str, plan: &Plan) -> String {
     let nemesis = plan.nemesis_name().replace(',', "+");
     let bug = plan.bug.as_ref().map(|bug| format!("-{bug}")).unwrap_or_default();
-    format!("{timestamp}-{}-{nemesis}{bug}", plan.workload)
+    let simulated = if plan.simulated { "simulated-" } else { "" };
+    format!("{timestamp}-{simulated}{}-{nemesis}{bug}", plan.workload)
 }
 
 /// Makes a folder that did not exist: making it is the test, so that two tools never share one.

@@ -122,7 +122,8 @@ mod tests {
         for entry in world.take_journal() {
             assert_eq!(traces.note(&world, &entry), None);
         }
-        let lines: Vec<Value> = traces.of(0).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<Value> =
+            traces.of(0).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((&lines[0]["event"], &lines[0]["pid"]), (&"process.started".into(), &1.into()));
         assert_eq!(lines[0]["mono_ns"], 1_000_000_000_u64);
         let established = lines.iter().find(|line| line["event"] == "leader.established").unwrap();

@@ -33,8 +33,8 @@ pub use agenda::Due;
 pub use clients::ClientEvent;
 pub use journal::{Entry, Record, describe};
 pub use settings::{Range, Regions, Settings};
-pub use zab_core::Bug;
 pub use wire::{Side, Site, WireId};
+pub use zab_core::Bug;
 
 pub(crate) use clock::BEGAN_WALL_MS;
 
