@@ -33,7 +33,7 @@ Examples:
     version,
     arg_required_else_help = true,
     after_help = format!(
-        "Start here:\n  zabchaos test --nodes 5 --nemesis partition\n\n{EXIT_STATUSES}"
+        "Start here:\n  zabchaos test --nodes 5 --nemesis partition\n  zabchaos simulate --nodes 5 --nemesis partition\n\n{EXIT_STATUSES}"
     )
 )]
 pub(crate) struct Cli {

@@ -20,7 +20,10 @@ pub(crate) fn watch() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if EXPECTED.get() {
-            let said = info.payload_as_str().unwrap_or("no words");
+            let payload = info.payload();
+            let said = payload.downcast_ref::<&str>().copied();
+            let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            let said = said.unwrap_or("no words");
             let place =
                 info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
             SAID.set(Some(format!("{said}{place}")));

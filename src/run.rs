@@ -1,4 +1,5 @@
-//! The life of one run: folder and plan → the live part → judgement → everything stored and told.
+//! The life of one run: folder and plan → the live part, on real processes or in a simulated world → judgement →
+//! everything stored and told.
 
 mod interrupt;
 mod judge;

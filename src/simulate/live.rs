@@ -24,7 +24,7 @@ const SERVING_LIMIT: Duration = Duration::from_secs(10);
 /// How often the status is told, in real time.
 const STATUS_EVERY: Duration = Duration::from_millis(200);
 /// The real clock is looked at after so many events.
-const EVENTS_PER_LOOK: u32 = 2_048;
+const EVENTS_PER_LOOK: u64 = 2_048;
 
 /// Runs the plan in a world and stores its history and traces.
 ///
@@ -124,7 +124,7 @@ struct Life<'a, 'b> {
 struct Watch<'a, 'b> {
     interrupt: &'a Interrupt,
     tell: &'a mut Tell<'b>,
-    events: u32,
+    events: u64,
     told: Instant,
 }
 
