@@ -25,7 +25,7 @@ use crate::properties::Violation;
 use crate::world::{Action, Counters, Entry, World};
 use checker::history::Op;
 use source::Source;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// More steps than any run takes: whoever takes more runs in circles.
 const STEPS_MAX: u64 = 20_000_000;
@@ -160,6 +160,8 @@ impl<'a> Run<'a> {
         self.start_all();
         let until_us = self.world.now_us() + self.parameters.load_ms * 1_000;
         self.pass(until_us)?;
+        // The generator is to hear nothing of what the ending asks for: it did not.
+        self.source = Source::Listed(VecDeque::new());
         self.end_well()
     }
 
