@@ -224,11 +224,12 @@ pub(crate) struct PlanArgs {
 
 const SIMULATE_EXAMPLES: &str = "\
 Two ways to use it, told apart by what is typed:
-  One planned run, as soon as any option under Cluster, Load, Faults or Run is given, save --seed, --bug
-  and --json: the same plan, faults, workload, history, checks and report as zabchaos test, stored under
-  results/. The same seed gives the same run, byte for byte.
-  Drawn worlds (a swarm), otherwise: each seed draws a small cluster, its speeds, its clients and the
-  faults that exist in it; the protocol's properties are checked after every step. Nothing is stored.
+  One planned run, as soon as any option under Cluster, Load, Faults or Run is given, save
+  --seed, --bug and --json: the same plan, faults, workload, history, checks and report as
+  zabchaos test, stored under results/. The same seed gives the same run, byte for byte.
+  Drawn worlds (a swarm) otherwise: each seed draws a small cluster, its speeds, its clients
+  and the faults that exist in it; the protocol's properties are checked after every step,
+  and a bounded recovery in the end. Nothing is stored.
 
 Examples:
   zabchaos simulate --nemesis partition,pause,kill   one planned run of 30 virtual seconds

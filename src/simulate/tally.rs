@@ -270,3 +270,66 @@ pub(super) fn broken(world: &WorldEnd, parameters: &Parameters, bug: Option<&str
 }
 
 const TO_STRING: &str = "writing to a String cannot fail";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(bug: Option<&str>) -> SwarmRequest {
+        SwarmRequest {
+            from: 3,
+            count: 4,
+            named: false,
+            bug: bug.map(str::to_owned),
+            threads: None,
+            keep_going: true,
+            trace: false,
+            shrink: true,
+            script: None,
+            json: false,
+        }
+    }
+
+    fn tally_of(request: &SwarmRequest, ends: &[End], interrupted: bool) -> (Exit, String) {
+        let mut tally = Tally::new(request);
+        for (seed, end) in (request.from..).zip(ends) {
+            let world = WorldEnd { end: end.clone(), ..WorldEnd::new(seed, Err(String::new())) };
+            tally.add(
+                &WorldEnd { recovery_us: 1_000 * seed, virtual_us: 2_000_000, ..world },
+                &Parameters::draw(seed),
+            );
+        }
+        (tally.end(interrupted), tally.render(Style { color: false }))
+    }
+
+    #[test]
+    fn a_panic_breaks_a_world_with_its_words() {
+        let world = WorldEnd::new(9, Err("the log has a gap (log.rs:7)".to_owned()));
+        let told = broken(&world, &Parameters::draw(9), Some("elect-any"), false);
+        assert!(told.starts_with("seed 9 is broken\n  Panic: the log has a gap (log.rs:7)\n"), "{told}");
+        assert!(told.ends_with("again: zabchaos simulate --seed 9 --bug elect-any\n"), "{told}");
+    }
+
+    #[test]
+    fn the_worst_world_is_the_verdict() {
+        let kept = [End::Kept, End::Kept, End::Kept, End::Kept];
+        let (exit, text) = tally_of(&request(None), &kept, false);
+        assert_eq!(exit, Exit::Valid);
+        assert!(text.contains("worst recovery       6.0 ms (seed 6)\n"), "{text}");
+        assert!(
+            text.contains("virtual time         8.00 s\n") && text.contains("broken               nothing\n")
+        );
+        let (exit, text) = tally_of(&request(None), &kept[..2], true);
+        assert_eq!(exit, Exit::Unknown);
+        assert!(text.contains("2 of 4") && text.ends_with("UNKNOWN  (interrupted)\n"), "{text}");
+        let unknown = End::Unknown("a bound was reached".to_owned());
+        let (exit, text) = tally_of(&request(None), &[End::Kept, unknown.clone()], false);
+        assert_eq!(exit, Exit::Unknown);
+        assert!(text.contains("unproven             1: a bound was reached (seed 4)\n"), "{text}");
+        let broken = |name: &str| End::Broken(name.to_owned(), Some(5), "it did not".to_owned());
+        let ends = [broken("Recovers"), unknown, broken("Answers"), broken("Recovers")];
+        let (exit, text) = tally_of(&request(None), &ends, false);
+        assert_eq!(exit, Exit::Invalid);
+        assert!(text.contains("Answers (seed 5); Recovers (seeds 3, 6)\n"), "{text}");
+    }
+}
