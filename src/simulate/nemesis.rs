@@ -242,3 +242,63 @@ impl Nemesis {
 pub(super) fn us(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zab_sim::world::{Action, Settings};
+
+    fn plan(families: &[FaultFamily]) -> Plan {
+        Plan { nodes: 3, nemesis: families.to_vec(), seed: 11, ..crate::plan::tests::plan() }
+    }
+
+    /// Lets the faults of a plan happen to a world without clients; hands back what became of them.
+    fn play(
+        plan: &Plan,
+        replayed: Option<Vec<PlannedFault>>,
+        started: u16,
+    ) -> (Vec<FaultRecord>, Vec<NemesisLine>) {
+        let mut world = World::new(Settings::instant(plan.nodes));
+        (0..started).for_each(|at| world.act(Action::Start(at)));
+        world.run_until_us(4_000_123);
+        let mut nemesis = Nemesis::new(plan, replayed, world.now_us());
+        let until_us = world.now_us() + plan.time_limit_ms * 1_000;
+        let mut lines = Vec::new();
+        while let Some(at_us) = nemesis.next_at_us(&world).filter(|&at_us| at_us <= until_us) {
+            world.run_until_us(at_us);
+            nemesis.act(&mut world);
+            nemesis.watch_restarts(&world);
+            lines.extend(nemesis.take_lines());
+        }
+        nemesis.heal_everything(&mut world);
+        assert_eq!(nemesis.next_at_us(&world), None, "nothing is left to come");
+        lines.extend(nemesis.take_lines());
+        assert!((0..started).all(|at| world.server(at).is_some() && !world.is_paused(at)), "all is healed");
+        (nemesis.into_records(), lines)
+    }
+
+    #[test]
+    fn a_replay_strikes_the_same_in_the_same_moments() {
+        let plan = plan(&FaultFamily::ALL);
+        let (records, lines) = play(&plan, None, 3);
+        assert!(records.len() >= 5, "{records:?}");
+        let installed = records.iter().filter(|record| record.outcome == FaultOutcome::Installed);
+        assert!(installed.clone().count() + 1 >= records.len(), "{records:?}");
+        assert!(installed.clone().all(|record| !record.evidence.is_empty()));
+        let schedule: Vec<PlannedFault> = records.iter().map(|record| record.planned.clone()).collect();
+        let (again, told) = play(&plan, Some(schedule), 3);
+        assert_eq!(again, records);
+        assert_eq!(told, lines);
+    }
+
+    #[test]
+    fn without_a_leader_a_fault_waits_and_then_strikes_whom_it_can() {
+        let plan = plan(&[FaultFamily::Pause]);
+        // One of three never finds a leader.
+        let (records, lines) = play(&plan, None, 1);
+        let first = &records[0].planned;
+        assert!(first.at_ns >= 2_000_000_000 && first.at_ns.is_multiple_of(1_000_000), "{first:?}");
+        let schedule: Vec<PlannedFault> = records.iter().map(|record| record.planned.clone()).collect();
+        assert_eq!(play(&plan, Some(schedule), 1), (records, lines), "skipped faults, too");
+    }
+}
