@@ -81,7 +81,12 @@ impl Active {
             let (link_held, link_resets) = (now.held - before.held, now.resets - before.resets);
             held += link_held;
             resets += link_resets;
-            if link_held + link_resets > 0 {
+            // Another cut's resets prove nothing for one that only holds.
+            let shows = match how {
+                Cut::Reset => link_held + link_resets > 0,
+                Cut::Blackhole | Cut::Delay(_) | Cut::Throttle(_) => link_held > 0,
+            };
+            if shows {
                 hit += 1;
             } else {
                 silent.push(format!("{from}→{to}"));
