@@ -2,7 +2,9 @@
 //!
 //! Values stay text here on purpose: then every bad one is refused by one place, in one sentence.
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 const EXIT_STATUSES: &str = "\
@@ -31,7 +33,7 @@ Examples:
     version,
     arg_required_else_help = true,
     after_help = format!(
-        "Start here:\n  zabchaos test --nodes 5 --nemesis partition\n\n{EXIT_STATUSES}"
+        "Start here:\n  zabchaos test --nodes 5 --nemesis partition\n  zabchaos simulate --nodes 5 --nemesis partition\n\n{EXIT_STATUSES}"
     )
 )]
 pub(crate) struct Cli {
@@ -41,6 +43,28 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the words.
+    pub(crate) fn read(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(words)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let (Command::Simulate(args), Some((_, matches))) = (&mut cli.command, matches.subcommand()) {
+            args.typed = typed(matches);
+        }
+        Ok(cli)
+    }
+}
+
+/// The options that stand on the command line, as they are typed.
+fn typed(matches: &ArgMatches) -> Vec<String> {
+    // Groups are no options; every flattened struct is one.
+    let options = matches.ids().map(clap::Id::as_str).filter(|id| id.starts_with(|c: char| c.is_lowercase()));
+    let typed = options.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
+    typed.map(|id| format!("--{}", id.replace('_', "-"))).collect()
 }
 
 /// What to do.
@@ -53,6 +77,12 @@ pub(crate) enum Command {
         left running, however it ends."
     )]
     Test(Box<TestArgs>),
+    /// The same on virtual nodes, without processes; or a swarm of drawn worlds
+    #[command(
+        before_help = "Runs the nodes' protocol in a deterministic world: virtual time, network and disks, all from \
+        the seed. Many times faster than real time, and every run can be repeated."
+    )]
+    Simulate(Box<SimulateArgs>),
     /// Judge a recorded history again
     #[command(
         before_help = "Judges a recorded history again: of a stored run, or of a file.\n\nA history that ends in the \
@@ -63,7 +93,7 @@ pub(crate) enum Command {
     #[command(
         before_help = "Runs a stored run's plan again, with the same faults against the same nodes at the same times, \
         in a new folder.\n\nReal processes interleave anew each time: the faults are the same, the \
-        outcome may not be."
+        outcome may not be. A simulated run is the same to the last byte."
     )]
     Replay(ReplayArgs),
     /// List the stored runs and their verdicts
@@ -111,6 +141,17 @@ fn bugs() -> String {
         Results: results/latest is the newest run; docs/RESULTS.md explains every file.", bugs()),
 )]
 pub(crate) struct TestArgs {
+    /// What is planned.
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+    /// First of the ports to use, three a node in a row; without it, free ports are found
+    #[arg(long, value_name = "PORT", help_heading = "Cluster")]
+    pub(crate) base_port: Option<String>,
+}
+
+/// What a run is planned with, on real processes and on virtual ones.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
     /// How many nodes to start (1 to 15)
     #[arg(long, value_name = "N", default_value = "5", help_heading = "Cluster")]
     pub(crate) nodes: String,
@@ -126,9 +167,6 @@ pub(crate) struct TestArgs {
     /// Transactions between two snapshots of a node
     #[arg(long, value_name = "N", default_value = "10000", help_heading = "Cluster")]
     pub(crate) snap_count: String,
-    /// First of the ports to use, three a node in a row; without it, free ports are found
-    #[arg(long, value_name = "PORT", help_heading = "Cluster")]
-    pub(crate) base_port: Option<String>,
     /// Plant a deliberate bug into every node, to see it caught (listed below)
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     pub(crate) bug: Option<String>,
@@ -182,6 +220,72 @@ pub(crate) struct TestArgs {
     /// Print the results as one JSON document instead of the report; those of several runs as an array
     #[arg(long, help_heading = "Run")]
     pub(crate) json: bool,
+}
+
+const SIMULATE_EXAMPLES: &str = "\
+Two ways to use it, told apart by what is typed:
+  One planned run, as soon as any option under Cluster, Load, Faults or Run is given, save
+  --seed, --bug and --json: the same plan, faults, workload, history, checks and report as
+  zabchaos test, stored under results/. The same seed gives the same run, byte for byte.
+  Drawn worlds (a swarm) otherwise: each seed draws a small cluster, its speeds, its clients
+  and the faults that exist in it; the protocol's properties are checked after every step,
+  and a bounded recovery in the end. A broken world is made short and stored as a script.
+
+Examples:
+  zabchaos simulate --nemesis partition,pause,kill   one planned run of 30 virtual seconds
+  zabchaos simulate --nodes 7 --nemesis kill --time-limit 10m --seed 7
+  zabchaos simulate --nemesis pause --test-count 20  twenty planned runs; the worst one counts
+  zabchaos simulate                                  a hundred drawn worlds, seeds 1 to 100
+  zabchaos simulate --seeds 10000 --from 5000        ten thousand
+  zabchaos simulate --seed 17                        the world of seed 17 alone, with all it drew
+  zabchaos simulate --seed 17 --trace                …and who told whom what in it
+  zabchaos simulate --script results/seed-17.txt     play a broken run that was made short
+  zabchaos simulate --seeds 8000 --coverage          which transitions of the protocol that reaches
+  zabchaos simulate --seeds 1000 --bug elect-any     plant a bug and see it caught";
+
+/// `zabchaos simulate`.
+#[derive(Debug, Args)]
+#[command(
+    allow_negative_numbers = true,
+    after_help = format!("{SIMULATE_EXAMPLES}\n\n{TARGETS}\n\n{SHAPES}\n\n{}\n\n{EXIT_STATUSES}\n\n\
+        Durations carry a unit and are virtual: 500ms, 30s, 2m. Lists are separated by commas.", bugs()),
+)]
+pub(crate) struct SimulateArgs {
+    /// What is planned, if something is.
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
+
+    /// How many worlds to draw, each from a seed of its own [default: 100]
+    #[arg(long, value_name = "N", help_heading = "Drawn worlds")]
+    pub(crate) seeds: Option<String>,
+    /// The first of their seeds [default: 1]
+    #[arg(long, value_name = "NUMBER", help_heading = "Drawn worlds")]
+    pub(crate) from: Option<String>,
+    /// How many worlds go on at a time; changes nothing but the time it takes [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "Drawn worlds")]
+    pub(crate) threads: Option<String>,
+    /// Go on behind the first broken world
+    #[arg(long, help_heading = "Drawn worlds")]
+    pub(crate) keep_going: bool,
+    /// Draw who told whom what (with --seed or --script)
+    #[arg(long, help_heading = "Drawn worlds")]
+    pub(crate) trace: bool,
+    /// Make a broken run short: leave out every step that it stays broken without (the default)
+    #[arg(long, overrides_with = "no_shrink", help_heading = "Drawn worlds")]
+    pub(crate) shrink: bool,
+    /// Leave a broken run as it is
+    #[arg(long, overrides_with = "shrink", help_heading = "Drawn worlds")]
+    pub(crate) no_shrink: bool,
+    /// Tell which transitions of the protocol were reached, and which were not
+    #[arg(long, help_heading = "Drawn worlds")]
+    pub(crate) coverage: bool,
+    /// Play a script of steps, such as a shrunk run left
+    #[arg(long, value_name = "FILE", help_heading = "Drawn worlds")]
+    pub(crate) script: Option<PathBuf>,
+
+    /// The options that were typed, in no order: defaults do not tell which way is meant.
+    #[arg(skip)]
+    pub(crate) typed: Vec<String>,
 }
 
 /// `zabchaos check`.

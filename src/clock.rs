@@ -15,6 +15,11 @@ impl RunClock {
         Self { origin_ns: monotonic_ns() }
     }
 
+    /// The clock of a simulated run: its traces are on the run's time line already.
+    pub(crate) fn of_a_world() -> Self {
+        Self { origin_ns: 0 }
+    }
+
     /// CLOCK_MONOTONIC at the run's beginning, ns: for tests that write traces.
     #[cfg(test)]
     pub(crate) fn origin_ns(self) -> u64 {

@@ -10,30 +10,23 @@ mod interpreter;
 mod nemesis;
 mod network;
 mod output;
+mod panics;
 mod plan;
 mod report;
 mod run;
+mod simulate;
 mod store;
 mod verdicts;
 
-use clap::Parser as _;
 use exit::{Exit, exit_of};
 use std::panic;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Set by the panic hook, so that a panic in any task or thread ends as a harness failure.
-static PANICKED: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
-    let report = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        PANICKED.store(true, Ordering::SeqCst);
-        report(info);
-    }));
+    panics::watch();
     // A panic's own exit status (101) is none of the documented ones.
     let exit = panic::catch_unwind(run).unwrap_or(Exit::Harness);
-    if PANICKED.load(Ordering::SeqCst) {
+    if panics::happened() {
         output::error("this is a bug of zabchaos: please report it with the text above");
         return exit.worst(Exit::Harness).into();
     }
@@ -41,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return output::clap(&error),
     };
@@ -49,6 +42,7 @@ fn run() -> Exit {
     let ended = match cli.command {
         cli::Command::List(args) => commands::list(&args, style),
         cli::Command::Test(args) => commands::test(&args, style),
+        cli::Command::Simulate(args) => commands::simulate(&args, style),
         cli::Command::Check(args) => commands::check(&args, style),
         cli::Command::Replay(args) => commands::replay(&args, style),
         cli::Command::Node(args) => commands::node(args),

@@ -54,6 +54,12 @@ pub(crate) fn note(sentence: &str) {
     let _gone = writeln!(io::stderr().lock(), "\n{sentence}");
 }
 
+/// Writes a line of progress over the one before; an empty one wipes it. For terminals only.
+pub(crate) fn live(line: &str) {
+    let mut progress = io::stderr().lock();
+    let _gone = write!(progress, "\r\u{1b}[2K{line}").and_then(|()| progress.flush());
+}
+
 /// Prints what clap has to say: help to stdout; a mistake as one sentence to stderr.
 pub(crate) fn clap(error: &clap::Error) -> Exit {
     let page = error.render();

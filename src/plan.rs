@@ -4,9 +4,11 @@
 
 mod names;
 mod parse;
+mod simulate;
 
 pub(crate) use names::unknown_name;
 pub(crate) use parse::{Known, Request, parse};
+pub(crate) use simulate::{Simulate, SwarmRequest, parse_simulate};
 
 use crate::cluster::NodeId;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,9 @@ pub(crate) const RESULTS: &str = "results";
 /// Everything that decides a run. Saved as `plan.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Plan {
+    /// Whether the nodes are virtual: no processes, no time, and the same seed gives the same run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) simulated: bool,
     /// How many nodes.
     pub(crate) nodes: u16,
     /// Name of the workload.
@@ -70,7 +75,8 @@ impl Plan {
     /// The command that asks for this plan.
     pub(crate) fn command(&self) -> String {
         let mut words = vec![format!(
-            "zabchaos test --nodes {} --workload {} --nemesis {}",
+            "zabchaos {} --nodes {} --workload {} --nemesis {}",
+            if self.simulated { "simulate" } else { "test" },
             self.nodes,
             self.workload,
             self.nemesis_name()
@@ -254,6 +260,7 @@ pub(crate) mod tests {
     /// A plan for tests: five nodes, partitions and kills.
     pub(crate) fn plan() -> Plan {
         Plan {
+            simulated: false,
             nodes: 5,
             workload: "register".into(),
             nemesis: vec![FaultFamily::Partition, FaultFamily::Kill],

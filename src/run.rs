@@ -1,11 +1,14 @@
-//! The life of one run: folder and plan → the live part → judgement → everything stored and told.
+//! The life of one run: folder and plan → the live part, on real processes or in a simulated world → judgement →
+//! everything stored and told.
 
 mod interrupt;
 mod judge;
 mod live;
+mod recorded;
 
-pub(crate) use interrupt::Interrupt;
+pub(crate) use interrupt::{INTERRUPTED, Interrupt};
 pub(crate) use judge::{ENDED, OfHistory, judge_history, read_history};
+pub(crate) use recorded::{Recorded, Tell};
 
 use crate::clock::RunClock;
 use crate::exit::{Exit, exit_of};
@@ -13,9 +16,11 @@ use crate::nemesis::PlannedFault;
 use crate::plan::Plan;
 use crate::report::results::{Input, Timings, build};
 use crate::report::{Output, Reporter, Results, RunEvent, Stage};
+use crate::simulate;
 use crate::store::{RunDir, Store};
 use anyhow::Context as _;
-use live::{Recorded, live};
+use live::live;
+use std::time::Instant;
 
 /// What is to be run, and how it is told.
 #[derive(Debug)]
@@ -73,7 +78,16 @@ async fn run_in(
     interrupt: &mut Interrupt,
     reporter: &mut Reporter,
 ) -> anyhow::Result<Results> {
-    let recorded = live(plan, schedule, dir, clock, interrupt, &mut |event| reporter.event(&event)).await?;
+    let tell = &mut |event| reporter.event(&event);
+    let recorded = if plan.simulated {
+        // A world waits for nothing; signals are heard by another thread of the runtime.
+        tokio::task::block_in_place(|| simulate::live(plan, schedule, dir, interrupt, tell))?
+    } else {
+        live(plan, schedule, dir, clock, interrupt, tell).await?
+    };
+    if plan.simulated {
+        dir.make_latest()?;
+    }
     let planned: Vec<PlannedFault> = recorded.faults.iter().map(|fault| fault.planned.clone()).collect();
     dir.save_schedule(&planned)?;
     if recorded.interrupted_ns.is_some() {
@@ -95,9 +109,16 @@ async fn run_in(
 }
 
 fn conclude(plan: &Plan, dir: &RunDir, clock: RunClock, recorded: &Recorded) -> anyhow::Result<Results> {
+    let began = Instant::now();
     let judged = judge::judge(plan, &dir.history_path(), recorded)?;
     let last_ns = judged.ops.last().map_or(0, |op| op.time);
     let now_ns = clock.now_ns();
+    let (check_ns, total_ns) = match &recorded.simulated {
+        Some(simulated) => {
+            (u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), simulated.virtual_ns)
+        }
+        None => (now_ns.saturating_sub(last_ns), now_ns),
+    };
     Ok(build(Input {
         plan,
         folder: dir.path(),
@@ -105,8 +126,8 @@ fn conclude(plan: &Plan, dir: &RunDir, clock: RunClock, recorded: &Recorded) -> 
             serving_ns: recorded.served_ns,
             load_from_ns: recorded.load_ns.0,
             load_until_ns: recorded.load_ns.1,
-            check_ns: now_ns.saturating_sub(last_ns),
-            total_ns: now_ns,
+            check_ns,
+            total_ns,
         },
         history: &judged.ops,
         faults: &recorded.faults,
@@ -115,5 +136,6 @@ fn conclude(plan: &Plan, dir: &RunDir, clock: RunClock, recorded: &Recorded) -> 
         verdicts: judged.verdicts,
         counterexamples: judged.counterexamples,
         unexpected_exits: recorded.exits.clone(),
+        simulated: recorded.simulated.clone(),
     }))
 }

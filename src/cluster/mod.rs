@@ -274,6 +274,11 @@ impl Drop for Inner {
     }
 }
 
+/// Where a node traces, in a run's folder.
+pub(crate) fn trace_path(run_dir: &Path, node: NodeId) -> PathBuf {
+    NodeFiles::within(run_dir, node).trace
+}
+
 /// `zabchaos node …` for one node.
 fn node_arguments(files: &NodeFiles, bug: Option<&str>, parent: u32) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["node".into(), "--config".into(), files.config.clone().into()];

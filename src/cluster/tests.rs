@@ -9,6 +9,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// A plan whose nodes have little patience.
 pub(crate) fn plan(nodes: u16) -> Plan {
     Plan {
+        simulated: false,
         nodes,
         workload: "register".to_owned(),
         nemesis: Vec::new(),

@@ -27,6 +27,8 @@ struct Row {
     nemesis: Option<Vec<String>>,
     bug: Option<String>,
     seed: Option<u64>,
+    /// Its nodes were no processes.
+    simulated: Option<bool>,
 }
 
 impl From<StoredRun> for Row {
@@ -52,6 +54,7 @@ impl From<StoredRun> for Row {
             nemesis: plan.map(|plan| plan.nemesis.iter().map(ToString::to_string).collect()),
             bug: plan.and_then(|plan| plan.bug.clone()),
             seed: plan.map(|plan| plan.seed),
+            simulated: plan.map(|plan| plan.simulated),
         }
     }
 }
@@ -140,6 +143,7 @@ mod tests {
             nemesis: Some(Vec::new()),
             bug: None,
             seed: Some(7),
+            simulated: Some(false),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::exit::{Exit, UsageError};
 use crate::output::Style;
 use crate::plan::Plan;
 use crate::report::Output;
-use crate::run::{self, Interrupt, Order};
+use crate::run::{self, INTERRUPTED, Interrupt, Order};
 use crate::store::RunDir;
 use anyhow::Context as _;
 
@@ -35,7 +35,7 @@ pub(crate) fn replay(args: &ReplayArgs, style: Style) -> anyhow::Result<Exit> {
         tells_results: true,
     };
     runtime()?.block_on(async {
-        let mut interrupt = Interrupt::listen().context("failed to listen for signals")?;
+        let mut interrupt = Interrupt::listen(INTERRUPTED).context("failed to listen for signals")?;
         Ok(run::run(order, &mut interrupt).await?.0)
     })
 }

@@ -6,7 +6,7 @@ use crate::exit::{Exit, exit_of};
 use crate::output::{self, Style};
 use crate::plan::{self, Known, Plan, Request};
 use crate::report::Output;
-use crate::run::{self, Interrupt, Order};
+use crate::run::{self, INTERRUPTED, Interrupt, Order};
 use anyhow::Context as _;
 use rand::Rng as _;
 use serde::Serialize;
@@ -29,8 +29,12 @@ pub(super) fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build().context("failed to start the runtime")
 }
 
-async fn series(first: &Plan, count: u32, output: Output) -> anyhow::Result<Exit> {
-    let mut interrupt = Interrupt::listen().context("failed to listen for signals")?;
+/// Runs the plan `count` times, each time from another seed.
+///
+/// # Errors
+/// When the tool could not do its work.
+pub(super) async fn series(first: &Plan, count: u32, output: Output) -> anyhow::Result<Exit> {
+    let mut interrupt = Interrupt::listen(INTERRUPTED).context("failed to listen for signals")?;
     if count == 1 {
         let order = Order { plan: first.clone(), schedule: None, output, tells_results: true };
         return Ok(run::run(order, &mut interrupt).await?.0);

@@ -136,7 +136,7 @@ impl Script {
     fn fault(&mut self, id: u32, action: FaultAction, from_us: u64, healed_us: u64, evidence: &str) {
         let (at_ns, healed_ns) = (ns(from_us), ns(healed_us));
         self.faults.push(FaultRecord {
-            planned: PlannedFault { id, at_ns, lasts_ns: healed_ns - at_ns, action },
+            planned: PlannedFault { id, at_ns, lasts_ns: healed_ns - at_ns, action, impossible: None },
             outcome: FaultOutcome::Installed,
             leader_at_injection: None,
             injected_ns: Some(at_ns),

@@ -11,9 +11,13 @@
 mod final_reads;
 mod history;
 mod pace;
+mod rounds;
 #[cfg(test)]
 mod tests;
 mod worker;
+
+pub(crate) use pace::Pace;
+pub(crate) use rounds::Rounds;
 
 use crate::clock::RunClock;
 use crate::cluster::NodeId;
@@ -22,7 +26,6 @@ use crate::plan::Plan;
 use anyhow::{Context, bail};
 use final_reads::FinalStage;
 use history::HistoryWriter;
-use pace::Pace;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -152,6 +155,7 @@ async fn run_workload(load: Load<'_>, workload: Workload) -> anyhow::Result<Load
         history,
         generator: workload.generator,
         pace: Pace::new(plan.rate, plan.seed),
+        began: Instant::now(),
         live,
         crew: Crew { connector: workload.connector, reports, slots: Vec::new(), tasks: JoinSet::new() },
         free: VecDeque::new(),
@@ -175,6 +179,8 @@ struct Interpreter {
     history: HistoryWriter,
     generator: Box<dyn Generator>,
     pace: Pace,
+    /// When the load began.
+    began: Instant,
     live: Arc<LiveCounters>,
     crew: Crew,
     /// Load workers with nothing to do, the longest idle first.
@@ -346,7 +352,7 @@ impl Interpreter {
         }
         let now = Instant::now();
         while let Some(&place) = self.free.front() {
-            if let Some(due) = self.pace.due().filter(|due| *due > now) {
+            if let Some(due) = self.pace.due().map(|due| self.began + due).filter(|due| *due > now) {
                 return Some(due);
             }
             match self.generator.next() {
@@ -357,7 +363,7 @@ impl Interpreter {
                 }
                 Next::Invoke(invocation) => {
                     self.free.pop_front();
-                    self.pace.spend(now);
+                    self.pace.spend(now - self.began);
                     self.invoke(place, invocation);
                 }
             }

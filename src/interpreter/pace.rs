@@ -2,42 +2,43 @@
 //!
 //! Gaps are uniform between 0 and twice the mean, so that operations do not fall into step with the
 //! nodes' ticks. Lost time is made up for, but only a little of it: after a stall there is no flood.
+//!
+//! Times count from the beginning of the load: whose time that is, real or virtual, is not known here.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How much lost time is made up for at most: more than a timer's error, less than a burst.
 const DEBT_MAX: Duration = Duration::from_millis(20);
 
 /// The pace of all operations together.
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// `None`: as fast as it goes.
     gap_max: Option<Duration>,
-    next: Instant,
+    next: Duration,
     rng: ChaCha8Rng,
 }
 
 impl Pace {
     /// `rate` operations a second, 0 for no limit; the gaps derive from `seed`.
-    pub(super) fn new(rate: u64, seed: u64) -> Self {
+    pub(crate) fn new(rate: u64, seed: u64) -> Self {
         let gap_max = (rate > 0).then(|| Duration::from_secs(2) / u32::try_from(rate).unwrap_or(u32::MAX));
         // A stream of its own: the generator uses the seed's first one.
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(1);
-        Self { gap_max, next: Instant::now(), rng }
+        Self { gap_max, next: Duration::ZERO, rng }
     }
 
     /// When the next operation may start; `None` for at once.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Duration> {
         self.gap_max.map(|_| self.next)
     }
 
     /// An operation started now.
-    pub(super) fn spend(&mut self, now: Instant) {
+    pub(crate) fn spend(&mut self, now: Duration) {
         let Some(gap_max) = self.gap_max else { return };
-        let earliest = now.checked_sub(DEBT_MAX).unwrap_or(now);
+        let earliest = now.saturating_sub(DEBT_MAX);
         self.next = self.next.max(earliest) + self.rng.random_range(Duration::ZERO..=gap_max);
     }
 }

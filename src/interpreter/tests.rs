@@ -142,6 +142,7 @@ impl Client for FakeClient {
 
 fn plan(rate: u64, op_timeout_ms: u64) -> Plan {
     Plan {
+        simulated: false,
         nodes: 3,
         workload: "register".to_owned(),
         nemesis: Vec::new(),

@@ -104,16 +104,3 @@ impl Active {
         }
     }
 }
-
-impl Struck {
-    /// Installed when every node that ran shows the effect.
-    fn outcome(&self) -> FaultOutcome {
-        if !self.errors.is_empty() {
-            FaultOutcome::Failed { why: self.errors.join("; ") }
-        } else if self.hit == 0 {
-            FaultOutcome::Skipped { why: format!("every target is down: {}", self.evidence.join("; ")) }
-        } else {
-            FaultOutcome::Installed
-        }
-    }
-}

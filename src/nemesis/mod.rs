@@ -15,6 +15,8 @@ mod schedule;
 mod targets;
 
 pub(crate) use record::{FaultAction, FaultOutcome, FaultRecord, PlannedFault};
+pub(crate) use schedule::Schedule;
+pub(crate) use targets::View;
 
 use crate::clock::RunClock;
 use crate::cluster::{Cluster, NodeId, ProcessState};
@@ -22,20 +24,18 @@ use crate::election::LeaderView;
 use crate::network::Network;
 use crate::plan::{FaultFamily, Plan};
 use active::Active;
-use schedule::{Draw, Schedule};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use targets::View;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 /// How often a partition that has not proven itself yet is looked at.
-const PROOF_POLL: Duration = Duration::from_millis(5);
+pub(crate) const PROOF_POLL: Duration = Duration::from_millis(5);
 /// How long a fault that wants a leader waits until one is known.
-const LEADER_WAIT: Duration = Duration::from_millis(1000);
+pub(crate) const LEADER_WAIT: Duration = Duration::from_millis(1000);
 /// How long a restarted node may take to serve, beyond its limits for finding and joining a leader.
-const SERVING_WAIT: Duration = Duration::from_secs(3);
+pub(crate) const SERVING_WAIT: Duration = Duration::from_secs(3);
 
 /// A line of the history that tells of a fault.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,12 +182,12 @@ impl Nemesis {
         }
         let now_ns = self.context.clock.now_ns();
         let view = self.view();
-        let Some(Draw { fault, impossible }) = self.schedule.draw(now_ns - self.began_ns, &view) else {
+        let Some(fault) = self.schedule.draw(now_ns - self.began_ns, &view) else {
             return;
         };
         // Without a reader there is no schedule to complete.
         let _ = self.context.planned.send(fault.clone());
-        if let Some(why) = impossible {
+        if let Some(why) = fault.impossible.clone() {
             self.skip(fault, view.leader, why);
             return;
         }
@@ -230,16 +230,7 @@ impl Nemesis {
 
     fn skip(&mut self, planned: PlannedFault, leader: Option<NodeId>, why: String) {
         self.journal(journal_line(planned.id, "skipped", &planned.action, std::slice::from_ref(&why)));
-        self.records.push(FaultRecord {
-            planned,
-            outcome: FaultOutcome::Skipped { why },
-            leader_at_injection: leader,
-            injected_ns: None,
-            installed_ns: None,
-            healing_ns: None,
-            healed_ns: None,
-            evidence: Vec::new(),
-        });
+        self.records.push(FaultRecord::skipped(planned, leader, why));
     }
 
     /// Heals the faults whose time is over.
@@ -329,17 +320,29 @@ impl Nemesis {
 
 /// What became of the nodes of a process fault.
 #[derive(Debug, Default)]
-struct Struck {
+pub(crate) struct Struck {
     /// Nodes on which the effect was seen.
-    hit: usize,
+    pub(crate) hit: usize,
     /// What shows it, or why a node was left alone; one sentence a node.
-    evidence: Vec<String>,
+    pub(crate) evidence: Vec<String>,
     /// What went wrong instead.
-    errors: Vec<String>,
+    pub(crate) errors: Vec<String>,
 }
 
 impl Struck {
-    fn note(&mut self, node: NodeId, result: anyhow::Result<String>) {
+    /// Installed when every node that ran shows the effect.
+    pub(crate) fn outcome(&self) -> FaultOutcome {
+        if !self.errors.is_empty() {
+            FaultOutcome::Failed { why: self.errors.join("; ") }
+        } else if self.hit == 0 {
+            FaultOutcome::Skipped { why: format!("every target is down: {}", self.evidence.join("; ")) }
+        } else {
+            FaultOutcome::Installed
+        }
+    }
+
+    /// Notes how it went with a node.
+    pub(crate) fn note(&mut self, node: NodeId, result: anyhow::Result<String>) {
         match result {
             Ok(sentence) => {
                 self.hit += 1;
@@ -374,7 +377,8 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-fn journal_line(id: u32, phase: &str, action: &FaultAction, evidence: &[String]) -> NemesisLine {
+/// The line of the history that tells of a fault.
+pub(crate) fn journal_line(id: u32, phase: &str, action: &FaultAction, evidence: &[String]) -> NemesisLine {
     NemesisLine {
         f: action.family().to_string(),
         value: json!({ "id": id, "phase": phase, "what": action.to_string(), "action": action, "evidence": evidence }),

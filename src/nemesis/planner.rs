@@ -5,7 +5,6 @@
 
 use super::partitions;
 use super::record::{FaultAction, PlannedFault};
-use super::schedule::Draw;
 use super::targets::{self, View};
 use crate::cluster::NodeId;
 use crate::network::{Cut, Grudge};
@@ -55,7 +54,7 @@ const SHAPES: [(PartitionShape, u32); 7] = [
 
 /// Draws the faults of one run.
 #[derive(Debug)]
-pub(super) struct Planner {
+pub(crate) struct Planner {
     seed: u64,
     families: Vec<FaultFamily>,
     targets: Vec<TargetSpec>,
@@ -109,7 +108,7 @@ impl Planner {
     }
 
     /// The next fault, given what the cluster looks like at `now_ns`.
-    pub(super) fn draw(&mut self, now_ns: u64, view: &View) -> Option<Draw> {
+    pub(super) fn draw(&mut self, now_ns: u64, view: &View) -> Option<PlannedFault> {
         let next = self.next.take()?;
         let at_ms = (now_ns / NS_PER_MS).max(next.at_ms);
         let mut rng = self.rng(u64::from(next.id), 1);
@@ -128,9 +127,13 @@ impl Planner {
         let left_ms = self.until_ms.saturating_sub(at_ms).max(1);
         let lasts_ms = self.duration_ms(&action, view, &mut rng).min(left_ms);
         self.plan_next(next, family, at_ms, lasts_ms);
-        let fault =
-            PlannedFault { id: next.id, at_ns: at_ms * NS_PER_MS, lasts_ns: lasts_ms * NS_PER_MS, action };
-        Some(Draw { fault, impossible })
+        Some(PlannedFault {
+            id: next.id,
+            at_ns: at_ms * NS_PER_MS,
+            lasts_ns: lasts_ms * NS_PER_MS,
+            action,
+            impossible,
+        })
     }
 
     /// Decides when the next fault strikes: after this one is healed and some quiet, or in its middle.

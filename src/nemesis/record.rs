@@ -17,6 +17,9 @@ pub(crate) struct PlannedFault {
     pub(crate) lasts_ns: u64,
     /// What it does.
     pub(crate) action: FaultAction,
+    /// Why it could not be injected when it was drawn, if so; its targets are empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) impossible: Option<String>,
 }
 
 /// What a fault does, to whom.
@@ -55,6 +58,22 @@ impl FaultAction {
             Self::Partition { .. } => FaultFamily::Partition,
             Self::Pause { .. } => FaultFamily::Pause,
             Self::Kill { .. } => FaultFamily::Kill,
+        }
+    }
+}
+
+impl FaultRecord {
+    /// A fault that was not tried, for this reason.
+    pub(crate) fn skipped(planned: PlannedFault, leader: Option<NodeId>, why: String) -> Self {
+        Self {
+            planned,
+            outcome: FaultOutcome::Skipped { why },
+            leader_at_injection: leader,
+            injected_ns: None,
+            installed_ns: None,
+            healing_ns: None,
+            healed_ns: None,
+            evidence: Vec::new(),
         }
     }
 }

@@ -6,18 +6,9 @@ use super::targets::View;
 use crate::plan::Plan;
 use std::collections::VecDeque;
 
-/// A fault to inject now, or why it cannot be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Draw {
-    /// The fault; its targets are empty when there are none.
-    pub(super) fault: PlannedFault,
-    /// Why it is not to be injected.
-    pub(super) impossible: Option<String>,
-}
-
 /// A source of faults.
 #[derive(Debug)]
-pub(super) enum Schedule {
+pub(crate) enum Schedule {
     /// Drawn now; the targets depend on who leads.
     Drawn(Box<Planner>),
     /// Injected again: the same nodes and links at the same times, whoever leads now.
@@ -26,7 +17,7 @@ pub(super) enum Schedule {
 
 impl Schedule {
     /// The schedule of a run: `replayed` if given, else drawn from the plan's seed.
-    pub(super) fn new(plan: &Plan, replayed: Option<Vec<PlannedFault>>) -> Self {
+    pub(crate) fn new(plan: &Plan, replayed: Option<Vec<PlannedFault>>) -> Self {
         match replayed {
             Some(mut faults) => {
                 faults.sort_by_key(|fault| (fault.at_ns, fault.id));
@@ -37,7 +28,7 @@ impl Schedule {
     }
 
     /// When the next fault is due, ns after the load began; `None` when there are no more.
-    pub(super) fn next_at_ns(&self) -> Option<u64> {
+    pub(crate) fn next_at_ns(&self) -> Option<u64> {
         match self {
             Self::Drawn(planner) => planner.next_at_ns(),
             Self::Replayed(faults) => faults.front().map(|fault| fault.at_ns),
@@ -45,15 +36,15 @@ impl Schedule {
     }
 
     /// Whether the next fault's targets depend on who leads.
-    pub(super) fn wants_leader(&self) -> bool {
+    pub(crate) fn wants_leader(&self) -> bool {
         matches!(self, Self::Drawn(_))
     }
 
     /// The next fault, given what the cluster looks like at `now_ns` after the load began.
-    pub(super) fn draw(&mut self, now_ns: u64, view: &View) -> Option<Draw> {
+    pub(crate) fn draw(&mut self, now_ns: u64, view: &View) -> Option<PlannedFault> {
         match self {
             Self::Drawn(planner) => planner.draw(now_ns, view),
-            Self::Replayed(faults) => faults.pop_front().map(|fault| Draw { fault, impossible: None }),
+            Self::Replayed(faults) => faults.pop_front(),
         }
     }
 }

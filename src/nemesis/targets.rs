@@ -8,13 +8,13 @@ use rand_chacha::ChaCha8Rng;
 
 /// The cluster as the nemesis knows it when it plans a fault.
 #[derive(Debug, Clone)]
-pub(super) struct View {
+pub(crate) struct View {
     /// All nodes, in order.
-    pub(super) nodes: Vec<NodeId>,
+    pub(crate) nodes: Vec<NodeId>,
     /// The nodes whose process runs and is not paused, in order. Only these are hit.
-    pub(super) running: Vec<NodeId>,
+    pub(crate) running: Vec<NodeId>,
     /// Who leads, if known and running.
-    pub(super) leader: Option<NodeId>,
+    pub(crate) leader: Option<NodeId>,
 }
 
 impl View {

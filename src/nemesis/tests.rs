@@ -98,7 +98,7 @@ fn asked(families: &[FaultFamily]) -> Plan {
 }
 
 fn fault(id: u32, at_ms: u64, lasts_ms: u64, action: FaultAction) -> PlannedFault {
-    PlannedFault { id, at_ns: at_ms * 1_000_000, lasts_ns: lasts_ms * 1_000_000, action }
+    PlannedFault { id, at_ns: at_ms * 1_000_000, lasts_ns: lasts_ms * 1_000_000, action, impossible: None }
 }
 
 fn pause(node: u16) -> FaultAction {

@@ -3,7 +3,7 @@
 
 use super::names::find;
 use super::{FaultFamily, PartitionShape, Plan, TargetSpec, join};
-use crate::cli::TestArgs;
+use crate::cli::{PlanArgs, TestArgs};
 use crate::cluster::NodeId;
 use crate::exit::UsageError;
 use std::ops::RangeInclusive;
@@ -34,9 +34,55 @@ pub(crate) struct Request {
 
 /// Makes sense of the arguments. `fresh_seed` is used when none was typed.
 pub(crate) fn parse(args: &TestArgs, known: Known<'_>, fresh_seed: u64) -> Result<Request, UsageError> {
+    let base_port = args.base_port.as_deref();
+    let base_port =
+        base_port.map(|port| number("--base-port", port, 1024..=65_000).map(narrow)).transpose()?;
+    let request = parse_plan(&args.plan, known, fresh_seed)?;
+    Ok(Request { plan: Plan { base_port, ..request.plan }, ..request })
+}
+
+/// Makes sense of what real and simulated runs have in common.
+pub(super) fn parse_plan(args: &PlanArgs, known: Known<'_>, fresh_seed: u64) -> Result<Request, UsageError> {
     let nodes = number("--nodes", &args.nodes, 1..=u64::from(NODES_MAX))?;
     let nodes = u16::try_from(nodes).expect("at most NODES_MAX");
     let nemesis = families(&args.nemesis)?;
+    let (targets, partitions) = aims(args, &nemesis, nodes)?;
+    let workload = find("workload", &args.workload, known.workloads)?;
+    let plan = Plan {
+        simulated: false,
+        nodes,
+        workload: workload.to_owned(),
+        nemesis,
+        nemesis_interval_ms: duration_ms("--nemesis-interval", &args.nemesis_interval, 200..=3_600_000)?,
+        targets,
+        partitions,
+        time_limit_ms: duration_ms("--time-limit", &args.time_limit, 100..=86_400_000)?,
+        rate: number("--rate", &args.rate, 0..=1_000_000)?,
+        concurrency: concurrency(&args.concurrency, nodes)?,
+        keys: narrow(number("--keys", &args.keys, 1..=1_000)?),
+        ops_per_key: narrow(number("--ops-per-key", &args.ops_per_key, 2..=1_000_000)?),
+        op_timeout_ms: duration_ms("--op-timeout", &args.op_timeout, 10..=600_000)?,
+        seed: seed(args.seed.as_deref())?.unwrap_or(fresh_seed),
+        tick_ms: duration_ms("--tick-time", &args.tick_time, 10..=60_000)?,
+        init_limit: number("--init-limit", &args.init_limit, 1..=10_000)?,
+        sync_limit: number("--sync-limit", &args.sync_limit, 1..=10_000)?,
+        snap_count: narrow(number("--snap-count", &args.snap_count, 2..=1_000_000_000)?),
+        base_port: None,
+        bug: bug(args.bug.as_deref(), known)?,
+        results: args.results.clone(),
+    };
+    check_results(&plan.results)?;
+    crate::nemesis::check_plan(&plan).map_err(UsageError)?;
+    let test_count = narrow(number("--test-count", &args.test_count, 1..=100_000)?);
+    Ok(Request { plan, test_count, json: args.json })
+}
+
+/// Whom faults hit and how partitions are shaped.
+fn aims(
+    args: &PlanArgs,
+    nemesis: &[FaultFamily],
+    nodes: u16,
+) -> Result<(Vec<TargetSpec>, Vec<PartitionShape>), UsageError> {
     if nemesis.is_empty() && (args.targets.is_some() || args.partition.is_some()) {
         let option = if args.targets.is_some() { "--targets" } else { "--partition" };
         return Err(UsageError(format!(
@@ -50,50 +96,27 @@ pub(crate) fn parse(args: &TestArgs, known: Known<'_>, fresh_seed: u64) -> Resul
         ));
     }
     let targets = args.targets.as_deref().map(|list| targets(list, nodes)).transpose()?.unwrap_or_default();
-    check_targets(&nemesis, &targets, &partitions)?;
-    let workload = find("workload", &args.workload, known.workloads)?;
-    let bug = args.bug.as_deref().map(|bug| find("bug", bug, known.bugs)).transpose()?;
-    let plan = Plan {
-        nodes,
-        workload: workload.to_owned(),
-        nemesis,
-        nemesis_interval_ms: duration_ms("--nemesis-interval", &args.nemesis_interval, 200..=3_600_000)?,
-        targets,
-        partitions,
-        time_limit_ms: duration_ms("--time-limit", &args.time_limit, 100..=86_400_000)?,
-        rate: number("--rate", &args.rate, 0..=1_000_000)?,
-        concurrency: concurrency(&args.concurrency, nodes)?,
-        keys: narrow(number("--keys", &args.keys, 1..=1_000)?),
-        ops_per_key: narrow(number("--ops-per-key", &args.ops_per_key, 2..=1_000_000)?),
-        op_timeout_ms: duration_ms("--op-timeout", &args.op_timeout, 10..=600_000)?,
-        seed: match &args.seed {
-            Some(seed) => number("--seed", seed, 0..=u64::MAX)?,
-            None => fresh_seed,
-        },
-        tick_ms: duration_ms("--tick-time", &args.tick_time, 10..=60_000)?,
-        init_limit: number("--init-limit", &args.init_limit, 1..=10_000)?,
-        sync_limit: number("--sync-limit", &args.sync_limit, 1..=10_000)?,
-        snap_count: narrow(number("--snap-count", &args.snap_count, 2..=1_000_000_000)?),
-        base_port: args
-            .base_port
-            .as_deref()
-            .map(|port| number("--base-port", port, 1024..=65_000).map(narrow))
-            .transpose()?,
-        bug: bug.map(str::to_owned),
-        results: args.results.clone(),
-    };
-    check_results(&plan.results)?;
-    crate::nemesis::check_plan(&plan).map_err(UsageError)?;
-    let test_count = narrow(number("--test-count", &args.test_count, 1..=100_000)?);
-    Ok(Request { plan, test_count, json: args.json })
+    check_targets(nemesis, &targets, &partitions)?;
+    Ok((targets, partitions))
+}
+
+/// The seed, if one was typed.
+pub(super) fn seed(typed: Option<&str>) -> Result<Option<u64>, UsageError> {
+    typed.map(|seed| number("--seed", seed, 0..=u64::MAX)).transpose()
+}
+
+/// The planted bug, if one was typed.
+pub(super) fn bug(typed: Option<&str>, known: Known<'_>) -> Result<Option<String>, UsageError> {
+    let bug = typed.map(|bug| find("bug", bug, known.bugs)).transpose()?;
+    Ok(bug.map(str::to_owned))
 }
 
 /// Narrows a number whose bounds were checked just before.
-fn narrow<T: TryFrom<u64>>(value: u64) -> T {
+pub(super) fn narrow<T: TryFrom<u64>>(value: u64) -> T {
     T::try_from(value).ok().expect("the bounds just checked fit the type")
 }
 
-fn number(option: &str, text: &str, bounds: RangeInclusive<u64>) -> Result<u64, UsageError> {
+pub(super) fn number(option: &str, text: &str, bounds: RangeInclusive<u64>) -> Result<u64, UsageError> {
     let value = text.parse::<u64>().ok().filter(|value| bounds.contains(value));
     value.ok_or_else(|| {
         UsageError(format!(

@@ -75,11 +75,12 @@ fn whole(number: f64) -> String {
     count(number.round() as u64)
 }
 
-/// Sets the thousands of sizes apart in a sentence that others wrote: `927926 bytes` → `927,926 bytes`.
+/// Sets the thousands of what was counted apart in a sentence that others wrote: `927926 bytes` →
+/// `927,926 bytes`.
 pub(crate) fn bytes_apart(sentence: &str) -> String {
     let words: Vec<&str> = sentence.split(' ').collect();
     let written = words.iter().enumerate().map(|(place, word)| match word.parse::<u64>() {
-        Ok(size) if words.get(place + 1) == Some(&"bytes") => count(size),
+        Ok(size) if matches!(words.get(place + 1), Some(&("bytes" | "messages" | "events"))) => count(size),
         Ok(_) | Err(_) => (*word).to_owned(),
     });
     written.collect::<Vec<_>>().join(" ")
@@ -183,6 +184,7 @@ mod tests {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(rate(12_345.4), "12,345/s");
         assert_eq!(bytes_apart("927926 bytes on 6 of 10000 links"), "927,926 bytes on 6 of 10000 links");
+        assert_eq!(bytes_apart("2891 messages held"), "2,891 messages held");
         assert!(per_second(5, 0).abs() < f64::EPSILON);
         assert!((per_second(5, 500_000_000) - 10.0).abs() < 1e-9);
     }

@@ -14,6 +14,6 @@ mod terminal;
 mod text;
 
 pub(crate) use events::{RunEvent, Stage, Status};
-pub(crate) use results::{NamedVerdict, Results};
+pub(crate) use results::{NamedVerdict, Results, Simulated};
 pub(crate) use terminal::{Output, Reporter};
 pub(crate) use text::report;

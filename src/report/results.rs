@@ -45,6 +45,21 @@ pub(crate) struct Timings {
     pub(crate) total_ns: u64,
 }
 
+/// What a run without processes has besides. Its times are virtual, those in `timings` but `check_ns` too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Simulated {
+    /// How much virtual time passed.
+    pub(crate) virtual_ns: u64,
+    /// How long that took in fact.
+    pub(crate) real_ns: u64,
+    /// Events given to nodes.
+    pub(crate) events: u64,
+    /// Messages between nodes that arrived.
+    pub(crate) messages: u64,
+    /// Stands for everything that happened: the same for the same run.
+    pub(crate) fingerprint: String,
+}
+
 /// Everything a run found. The JSON is `results.json`.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Results {
@@ -62,6 +77,9 @@ pub(crate) struct Results {
     pub(crate) repeat: String,
     /// The command that runs the same faults again, at the same nodes and times.
     pub(crate) replay: String,
+    /// What a run without processes has besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) simulated: Option<Simulated>,
     /// How long its parts took.
     pub(crate) timings: Timings,
     /// The load's operations, one entry per function, `all` last.
@@ -109,6 +127,8 @@ pub(crate) struct Input<'a> {
     pub(crate) counterexamples: Vec<Counterexample>,
     /// Processes that ended by themselves.
     pub(crate) unexpected_exits: Vec<UnexpectedExit>,
+    /// What a run without processes has besides.
+    pub(crate) simulated: Option<Simulated>,
 }
 
 /// Puts the results together: counts, latencies, histograms, and the worst of the verdicts.
@@ -129,6 +149,7 @@ pub(crate) fn build(input: Input<'_>) -> Results {
         folder: input.folder.to_owned(),
         repeat: input.plan.command(),
         replay: format!("zabchaos replay {}", shell_quoted(&input.folder.display().to_string())),
+        simulated: input.simulated,
         timings: input.timings,
         operations: operations.stats,
         final_reads: operations.final_reads,

@@ -83,6 +83,7 @@ pub(in crate::report) fn results(script: &Script, verdicts: Vec<NamedVerdict>) -
         verdicts: all,
         counterexamples: Vec::new(),
         unexpected_exits: Vec::new(),
+        simulated: None,
     })
 }
 

@@ -19,8 +19,11 @@ pub(crate) fn header(plan: &Plan, folder: &Path, style: Style) -> String {
     };
     let load = seconds_of_ms(plan.time_limit_ms);
     let asked = format!(
-        "{} nodes, {}, {faults}, {load} of load by {} clients at {rate}{bug}",
-        plan.nodes, plan.workload, plan.concurrency,
+        "{} {}nodes, {}, {faults}, {load} of load by {} clients at {rate}{bug}",
+        plan.nodes,
+        if plan.simulated { "simulated " } else { "" },
+        plan.workload,
+        plan.concurrency,
     );
     format!(
         "{} {}\n\
@@ -42,9 +45,21 @@ pub(crate) fn report(results: &Results, style: Style) -> String {
 
 /// The report without the header, which the terminal has shown long before.
 pub(super) fn findings(results: &Results, style: Style) -> String {
-    [operations, faults, elections, fencing, exits, verdicts, why, again]
+    [clock, operations, faults, elections, fencing, exits, verdicts, why, again]
         .iter()
         .fold(String::new(), |text, part| text + &part(results, style))
+}
+
+/// Says that a run's time is virtual, as the last line of the header: how fast it ran is known at the end.
+fn clock(results: &Results, style: Style) -> String {
+    let Some(simulated) = &results.simulated else { return String::new() };
+    let (passed, took) = (duration(simulated.virtual_ns), duration(simulated.real_ns));
+    let times = count(simulated.virtual_ns / simulated.real_ns.max(1));
+    let events = count(simulated.events);
+    format!(
+        "{} virtual: {passed} in {took} of real time, {times} times faster ({events} events)\n",
+        bold("time   ", style)
+    )
 }
 
 fn operations(results: &Results, style: Style) -> String {
@@ -151,7 +166,8 @@ fn verdicts(results: &Results, style: Style) -> String {
     let check = duration(results.timings.check_ns);
     let name = results.verdict.name();
     let verdict = style.verdict(name).replace(name, &name.to_uppercase());
-    line(&mut text, &format!("\n{verdict}  (run {total}, check {check})"));
+    let kind = if results.simulated.is_some() { " of virtual time" } else { "" };
+    line(&mut text, &format!("\n{verdict}  (run {total}{kind}, check {check})"));
     text
 }
 

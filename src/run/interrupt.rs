@@ -8,6 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+/// What a run answers to the first Ctrl-C.
+pub(crate) const INTERRUPTED: &str =
+    "interrupted: healing and checking what was recorded (again: end at once)";
+
 /// Whether the user wants it to end.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt {
@@ -17,11 +21,11 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens from now on. Call it within a tokio runtime.
+    /// Listens from now on and answers the first signal with a sentence. Call it within a tokio runtime.
     ///
     /// # Errors
     /// When the signals cannot be caught.
-    pub(crate) fn listen() -> std::io::Result<Self> {
+    pub(crate) fn listen(sentence: &'static str) -> std::io::Result<Self> {
         let mut interrupts = signal(SignalKind::interrupt())?;
         let mut terminations = signal(SignalKind::terminate())?;
         let (ask, asked) = watch::channel(false);
@@ -38,7 +42,7 @@ impl Interrupt {
                     // No destructor runs: the kernel kills the nodes, whose parent is gone.
                     std::process::exit(Exit::Harness.status().into());
                 }
-                output::note("interrupted: healing and checking what was recorded (again: end at once)");
+                output::note(sentence);
             }
         });
         Ok(Self { asked, run })

@@ -1,6 +1,6 @@
 //! From a run's records to its verdicts: every check, side by side.
 
-use super::live::Recorded;
+use super::recorded::Recorded;
 use crate::cluster::UnexpectedExit;
 use crate::election::{FencingReport, Observation, fencing, observe};
 use crate::plan::Plan;
@@ -103,6 +103,7 @@ pub(super) fn judge(plan: &Plan, history: &Path, recorded: &Recorded) -> anyhow:
         established_ns: &established_ns,
     };
     verdicts.push(NamedVerdict::new("fencing", fencing.verdict()));
+    verdicts.extend(recorded.protocol.clone().map(|kept| NamedVerdict::new("protocol properties", kept)));
     verdicts.push(NamedVerdict::new("no node died by itself", no_node_died(&recorded.exits)));
     verdicts.push(NamedVerdict::new(ENDED, ended(plan, recorded.interrupted_ns)));
     verdicts.push(NamedVerdict::new("not vacuous", vacuity(&exercise)));

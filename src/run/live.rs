@@ -2,12 +2,13 @@
 //! cluster down. Records everything and judges nothing.
 
 use super::interrupt::Interrupt;
+use super::recorded::{Recorded, Tell};
 use crate::clock::RunClock;
 use crate::cluster::{Cluster, UnexpectedExit};
 use crate::election::{LeaderView, LeaderWatch, NodeTrace};
 use crate::exit::{Exit, UsageError, exit_of};
 use crate::interpreter::{self, LiveCounters, Load, LoadSummary, Phase};
-use crate::nemesis::{self, FaultRecord, NemesisContext, PlannedFault};
+use crate::nemesis::{self, NemesisContext, PlannedFault};
 use crate::plan::Plan;
 use crate::report::{RunEvent, Stage, Status};
 use crate::store::RunDir;
@@ -24,26 +25,6 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 const STATUS_EVERY: Duration = Duration::from_millis(200);
 /// How long nodes may take to serve, beyond their own limits.
 const SERVING_LIMIT: Duration = Duration::from_secs(10);
-
-/// What a run left behind to be judged.
-#[derive(Debug)]
-pub(super) struct Recorded {
-    /// From the run's beginning until every node served, ns.
-    pub(super) served_ns: u64,
-    /// When the load began and ended, ns of the run.
-    pub(super) load_ns: (u64, u64),
-    /// What became of the faults.
-    pub(super) faults: Vec<FaultRecord>,
-    /// Nodes that ended without being told to.
-    pub(super) exits: Vec<UnexpectedExit>,
-    /// What each node wrote about itself.
-    pub(super) traces: Vec<NodeTrace>,
-    /// How long the load had gone on when the user asked for an early end, ns; `None` when it came to its end.
-    pub(super) interrupted_ns: Option<u64>,
-}
-
-/// Takes what a run has to say.
-pub(super) type Tell<'a> = dyn FnMut(RunEvent) + Send + 'a;
 
 /// Runs the plan on a new cluster. Whatever happens, the cluster is gone when this returns.
 ///
@@ -209,6 +190,8 @@ impl Live<'_, '_> {
             exits: self.cluster.unexpected_exits(),
             traces: Vec::new(),
             interrupted_ns: interrupted.then(|| ended_ns.saturating_sub(began_ns)),
+            protocol: None,
+            simulated: None,
         })
     }
 

@@ -69,6 +69,18 @@ impl Store {
         Ok(dir)
     }
 
+    /// Stores a script beside the runs, in the place of one of the same name, and says where.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be written.
+    pub(crate) fn save_script(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+        let context = || format!("failed to store a script in {}", self.results.display());
+        fs::create_dir_all(&self.results).with_context(context)?;
+        let path = self.results.join(name);
+        atomic::write(&path, text.as_bytes()).with_context(context)?;
+        Ok(path)
+    }
+
     /// The stored runs, oldest first.
     ///
     /// # Errors
@@ -107,7 +119,8 @@ impl StoredRun {
 fn run_name(timestamp: &str, plan: &Plan) -> String {
     let nemesis = plan.nemesis_name().replace(',', "+");
     let bug = plan.bug.as_ref().map(|bug| format!("-{bug}")).unwrap_or_default();
-    format!("{timestamp}-{}-{nemesis}{bug}", plan.workload)
+    let simulated = if plan.simulated { "simulated-" } else { "" };
+    format!("{timestamp}-{simulated}{}-{nemesis}{bug}", plan.workload)
 }
 
 /// Makes a folder that did not exist: making it is the test, so that two tools never share one.

@@ -1,11 +1,13 @@
 //! One run's folder: which file is where, and reading it again.
 
 use super::{Outcome, atomic};
+use crate::cluster::{NodeId, trace_path};
 use crate::exit::UsageError;
 use crate::nemesis::PlannedFault;
 use crate::plan::Plan;
 use anyhow::Context as _;
 use checker::Verdict;
+use checker::history::Op;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -102,6 +104,24 @@ impl RunDir {
     /// Stores the faults as they were resolved.
     pub(crate) fn save_schedule(&self, schedule: &[PlannedFault]) -> anyhow::Result<()> {
         self.save_json(SCHEDULE, schedule)
+    }
+
+    /// Stores the history of a run that was recorded in memory: the lines that a real run streams.
+    pub(crate) fn save_history(&self, ops: &[Op]) -> anyhow::Result<()> {
+        let mut text = Vec::new();
+        for op in ops {
+            serde_json::to_writer(&mut text, op).context("failed to render the history")?;
+            text.push(b'\n');
+        }
+        self.save(HISTORY, &text)
+    }
+
+    /// Stores what a node that was no process traced, where a process would have.
+    pub(crate) fn save_trace(&self, node: NodeId, text: &[u8]) -> anyhow::Result<()> {
+        let path = trace_path(&self.path, node);
+        let folder = path.parent().unwrap_or(&self.path);
+        fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))?;
+        atomic::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
     }
 
     /// Stores the results.

@@ -183,7 +183,7 @@ mod tests {
 
     fn fault(action: FaultAction, from_s: u64, until_s: u64) -> FaultRecord {
         FaultRecord {
-            planned: PlannedFault { id: 1, at_ns: 0, lasts_ns: 0, action },
+            planned: PlannedFault { id: 1, at_ns: 0, lasts_ns: 0, action, impossible: None },
             outcome: FaultOutcome::Installed,
             leader_at_injection: Some(node(3)),
             injected_ns: Some(from_s * SECOND),

@@ -87,7 +87,7 @@ pub fn impossible() -> Vec<Impossible> {
 }
 
 /// What a set of runs reached.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// By name and branch: how often, and in how many runs.
     reached: BTreeMap<(&'static str, &'static str), (u64, u64)>,

@@ -13,4 +13,7 @@ pub mod load;
 pub mod properties;
 pub mod run;
 pub mod script;
+pub mod traces;
 pub mod world;
+
+pub use world::Bug;

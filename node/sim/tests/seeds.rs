@@ -21,7 +21,7 @@ fn play(seed: u64, bug: Option<Bug>) -> Result<Outcome, String> {
             Err(format!("{} at {at_us} us: {}", violation.property, violation.what))
         }
         Ok(outcome) => Ok(outcome),
-        Err(panic) => Err(format!("{}: {}", panic.property, panic.what)),
+        Err(panicked) => Err(format!("{}: {}", panicked.violation.property, panicked.violation.what)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 fn plan(seed: u64, families: &[FaultFamily]) -> Plan {
     Plan {
+        simulated: false,
         nodes: 5,
         workload: "register".to_owned(),
         nemesis: families.to_vec(),
@@ -32,7 +33,7 @@ const ALL: [FaultFamily; 3] = [FaultFamily::Partition, FaultFamily::Pause, Fault
 
 /// What a draw looked like, and the world it was drawn in.
 struct Drawn {
-    draw: Draw,
+    draw: PlannedFault,
     view: View,
 }
 
@@ -49,7 +50,7 @@ fn play(plan: &Plan) -> Vec<Drawn> {
         let leader = (running.len() >= 3).then(|| running[drawn.len() % running.len()]);
         let view = View { nodes: nodes.clone(), running, leader };
         let draw = planner.draw(at_ns, &view).expect("it announced one");
-        let fault = &draw.fault;
+        let fault = &draw;
         match &fault.action {
             FaultAction::Pause { nodes, .. } | FaultAction::Kill { nodes, .. } => {
                 down.push((fault.at_ns + fault.lasts_ns, nodes.clone()));
@@ -76,18 +77,18 @@ fn over_a_thousand_seeds_only_running_nodes_are_hit_and_everything_heals_in_time
         plan.nodes = [3, 4, 5, 7][usize::try_from(seed % 4).unwrap()];
         let limit_ns = plan.time_limit_ms * NS_PER_MS;
         let mut ids = 1..;
-        for Drawn { draw: Draw { fault, impossible }, view } in play(&plan) {
+        for Drawn { draw: fault, view } in play(&plan) {
             assert_eq!(Some(fault.id), ids.next());
             assert!(fault.lasts_ns > 0 && fault.at_ns + fault.lasts_ns <= limit_ns, "{seed}: {fault:?}");
             match &fault.action {
                 FaultAction::Pause { nodes, .. } | FaultAction::Kill { nodes, .. } => {
-                    assert_eq!(nodes.is_empty(), impossible.is_some(), "{seed}: {fault:?}");
+                    assert_eq!(nodes.is_empty(), fault.impossible.is_some(), "{seed}: {fault:?}");
                     assert!(nodes.iter().all(|node| view.running.contains(node)), "{seed}: {fault:?}");
                     assert_eq!(nodes.iter().collect::<BTreeSet<_>>().len(), nodes.len(), "{seed}: {fault:?}");
                 }
                 FaultAction::Partition { shape, grudge, .. } => {
                     partitions::check(*shape, plan.nodes).unwrap();
-                    assert_eq!(grudge.0.is_empty(), impossible.is_some(), "{seed}: {fault:?}");
+                    assert_eq!(grudge.0.is_empty(), fault.impossible.is_some(), "{seed}: {fault:?}");
                     assert!(grudge.links().all(|(from, to)| from != to));
                 }
             }
@@ -104,7 +105,7 @@ fn a_minute_has_enough_faults_and_most_force_an_election() {
             let possible = drawn.iter().filter(|drawn| drawn.draw.impossible.is_none()).count();
             assert!(possible >= 16, "seed {seed}, {families:?}: {possible}");
             total += drawn.len();
-            forcing += drawn.iter().filter(|drawn| unseats(&drawn.draw.fault.action, &drawn.view)).count();
+            forcing += drawn.iter().filter(|drawn| unseats(&drawn.draw.action, &drawn.view)).count();
         }
     }
     assert!(forcing * 10 >= total * 6, "{forcing} of {total}");
@@ -114,8 +115,7 @@ fn a_minute_has_enough_faults_and_most_force_an_election() {
 fn faults_of_one_family_never_overlap_and_of_several_sometimes_do() {
     let (mut overlaps, mut at_once, mut spaced) = (0, 0, 0);
     for seed in 0..200 {
-        let faults: Vec<PlannedFault> =
-            play(&plan(seed, &ALL)).into_iter().map(|drawn| drawn.draw.fault).collect();
+        let faults: Vec<PlannedFault> = play(&plan(seed, &ALL)).into_iter().map(|drawn| drawn.draw).collect();
         for pair in faults.windows(2) {
             if pair[0].at_ns + pair[0].lasts_ns > pair[1].at_ns {
                 assert_ne!(pair[0].action.family(), pair[1].action.family());
@@ -124,11 +124,11 @@ fn faults_of_one_family_never_overlap_and_of_several_sometimes_do() {
         }
         let alone = play(&plan(seed, &ALL[..1]));
         for pair in alone.windows(2) {
-            let end_ns = pair[0].draw.fault.at_ns + pair[0].draw.fault.lasts_ns;
-            if pair[1].draw.fault.at_ns == end_ns {
+            let end_ns = pair[0].draw.at_ns + pair[0].draw.lasts_ns;
+            if pair[1].draw.at_ns == end_ns {
                 at_once += 1;
             } else {
-                assert!(end_ns + GAP_MS.0 * NS_PER_MS <= pair[1].draw.fault.at_ns);
+                assert!(end_ns + GAP_MS.0 * NS_PER_MS <= pair[1].draw.at_ns);
                 spaced += 1;
             }
         }
@@ -141,7 +141,7 @@ fn faults_of_one_family_never_overlap_and_of_several_sometimes_do() {
 fn a_leader_is_paused_long_enough_to_be_replaced_and_sometimes_too_short_to_be_missed() {
     let (mut long, mut short) = (0, 0);
     for seed in 0..100 {
-        for Drawn { draw: Draw { fault, .. }, view } in play(&plan(seed, &[FaultFamily::Pause])) {
+        for Drawn { draw: fault, view } in play(&plan(seed, &[FaultFamily::Pause])) {
             let ends_with_load = fault.at_ns + fault.lasts_ns == 60_000 * NS_PER_MS;
             if !unseats(&fault.action, &view) || ends_with_load {
                 continue;
@@ -162,7 +162,7 @@ fn what_was_asked_for_is_what_is_drawn() {
     let mut asked = plan(3, &ALL);
     asked.targets = vec![TargetSpec::Nodes(vec![NodeId::new(2)])];
     asked.partitions = vec![PartitionShape::OneWay];
-    for Drawn { draw: Draw { fault, .. }, .. } in play(&asked) {
+    for Drawn { draw: fault, .. } in play(&asked) {
         match fault.action {
             FaultAction::Partition { shape, grudge, .. } => {
                 assert_eq!(shape, PartitionShape::OneWay);

@@ -52,6 +52,13 @@ impl History {
         });
     }
 
+    /// A fault began or ended, as `value` tells.
+    pub fn nemesis(&mut self, at_us: u64, family: &str, value: serde_json::Value) {
+        let index = self.ops.len() as u64;
+        let op = Op::new(index, at_us * 1_000, Process::Nemesis, OpType::Info, family);
+        self.ops.push(Op { value, ..op });
+    }
+
     fn line(&self, at_us: u64, process: i64, node: u16, invocation: &Invocation, op_type: OpType) -> Op {
         let index = self.ops.len() as u64;
         Op {

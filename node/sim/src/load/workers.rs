@@ -37,7 +37,7 @@ pub struct Workers {
     op_timeout_us: u64,
     /// The history so far.
     pub history: History,
-    outcomes: VecDeque<Outcome>,
+    outcomes: VecDeque<(u16, Outcome)>,
     /// Whether the last thing that ended was done.
     last_done: bool,
 }
@@ -177,7 +177,25 @@ impl Workers {
 
     /// What ended since this was last asked.
     pub fn next_outcome(&mut self) -> Option<Outcome> {
+        self.next_outcome_of().map(|(_, outcome)| outcome)
+    }
+
+    /// The same, with whose it is.
+    pub fn next_outcome_of(&mut self) -> Option<(u16, Outcome)> {
         self.outcomes.pop_front()
+    }
+
+    /// The lowest process number that none of these clients has had.
+    #[must_use]
+    pub fn next_process(&self) -> i64 {
+        self.workers.iter().map(|worker| worker.process + 1).max().unwrap_or(0)
+    }
+
+    /// Numbers the clients' processes from here on, instead of from 0.
+    pub fn number_from(&mut self, process: i64) {
+        for (worker, number) in self.workers.iter_mut().zip(process..) {
+            worker.process = number;
+        }
     }
 
     /// When a client has something to do by itself, us.
@@ -208,7 +226,7 @@ impl Workers {
     /// A client prepares a key, if it is idle.
     pub fn prepare(&mut self, world: &mut World, number: u16, key: &Arc<str>) {
         if !self.is_idle(number) {
-            self.outcomes.push_back(Outcome::Prepared(Arc::clone(key), false));
+            self.outcomes.push_back((number, Outcome::Prepared(Arc::clone(key), false)));
             return;
         }
         let mut exchange = self.operations.prepare(key);
@@ -364,11 +382,11 @@ impl Workers {
                     // Nobody knows whether it still goes on, so its process never does anything else.
                     worker.process += count;
                 }
-                self.outcomes.push_back(Outcome::Invoked(invocation, status));
+                self.outcomes.push_back((number, Outcome::Invoked(invocation, status)));
             }
             (Work::Prepare(key, _), Next::Prepared(done)) => {
                 self.last_done = done;
-                self.outcomes.push_back(Outcome::Prepared(key, done));
+                self.outcomes.push_back((number, Outcome::Prepared(key, done)));
             }
             (work, _) => unreachable!("after an error or its last answer {work:?} is done"),
         }

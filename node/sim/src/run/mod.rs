@@ -74,44 +74,67 @@ pub struct Options {
 /// Runs what the seed draws.
 #[must_use]
 pub fn draw(parameters: &Parameters, options: Options) -> Outcome {
-    Run::new(parameters, None, options).play()
+    let mut steps = Vec::new();
+    let outcome = Run::new(parameters, None, options, &mut steps).play();
+    Outcome { steps, ..outcome }
 }
 
-/// [`draw`], with a panic of the core (an assertion that does not hold) as one more broken promise.
-///
-/// # Errors
-/// The panic, as the property [`PANIC`].
-pub fn draw_safely(parameters: &Parameters, options: Options) -> Result<Outcome, Violation> {
-    safely(|| draw(parameters, options))
-}
-
-/// [`replay`], as [`draw_safely`].
-///
-/// # Errors
-/// The panic, as the property [`PANIC`].
-pub fn replay_safely(
-    parameters: &Parameters,
-    steps: &[Step],
-    options: Options,
-) -> Result<Outcome, Violation> {
-    safely(|| replay(parameters, steps, options))
+/// An assertion of the core did not hold.
+#[derive(Debug)]
+pub struct Panicked {
+    /// What it said, as the property [`PANIC`].
+    pub violation: Violation,
+    /// The steps up to there.
+    pub steps: Vec<Step>,
 }
 
 /// The name under which a panic is reported.
 pub const PANIC: &str = "Panic";
 
-fn safely(run: impl FnOnce() -> Outcome) -> Result<Outcome, Violation> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|payload| {
-        let text = payload.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Violation { property: PANIC, what: text.unwrap_or_else(|| "without a word".to_owned()) }
-    })
+/// [`draw`], with a panic of the core (an assertion that does not hold) as one more broken promise.
+///
+/// # Errors
+/// The panic.
+pub fn draw_safely(parameters: &Parameters, options: Options) -> Result<Outcome, Box<Panicked>> {
+    safely(parameters, None, options)
+}
+
+/// [`replay`], as [`draw_safely`].
+///
+/// # Errors
+/// The panic.
+pub fn replay_safely(
+    parameters: &Parameters,
+    steps: &[Step],
+    options: Options,
+) -> Result<Outcome, Box<Panicked>> {
+    safely(parameters, Some(steps), options)
+}
+
+fn safely(
+    parameters: &Parameters,
+    list: Option<&[Step]>,
+    options: Options,
+) -> Result<Outcome, Box<Panicked>> {
+    let mut steps = Vec::new();
+    let run = std::panic::AssertUnwindSafe(|| Run::new(parameters, list, options, &mut steps).play());
+    match std::panic::catch_unwind(run) {
+        Ok(outcome) => Ok(Outcome { steps, ..outcome }),
+        Err(payload) => {
+            let text = payload.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let what = text.unwrap_or_else(|| "without a word".to_owned());
+            Err(Box::new(Panicked { violation: Violation { property: PANIC, what }, steps }))
+        }
+    }
 }
 
 /// Runs listed steps.
 #[must_use]
 pub fn replay(parameters: &Parameters, steps: &[Step], options: Options) -> Outcome {
-    Run::new(parameters, Some(steps), options).play()
+    let mut done = Vec::new();
+    let outcome = Run::new(parameters, Some(steps), options, &mut done).play();
+    Outcome { steps: done, ..outcome }
 }
 
 /// A run under way.
@@ -121,8 +144,8 @@ struct Run<'a> {
     workers: Workers,
     sessions: Sessions,
     source: Source,
-    /// Done so far, in the safety phase.
-    steps: Vec<Step>,
+    /// Done so far, in the safety phase. They outlive a panic.
+    steps: &'a mut Vec<Step>,
     dice: Dice,
     recovery_us: u64,
 }
@@ -137,7 +160,12 @@ fn broken(property: &'static str, what: String) -> Broken {
 }
 
 impl<'a> Run<'a> {
-    fn new(parameters: &'a Parameters, steps: Option<&[Step]>, options: Options) -> Self {
+    fn new(
+        parameters: &'a Parameters,
+        list: Option<&[Step]>,
+        options: Options,
+        steps: &'a mut Vec<Step>,
+    ) -> Self {
         let mut world = World::new(parameters.world.clone());
         if options.journal {
             world.keep_journal();
@@ -147,14 +175,14 @@ impl<'a> Run<'a> {
         let workers = Workers::new(workload.operations, &world, 0, parameters.workers, timeout_us);
         let sessions = Sessions::new(&world, parameters.workers, parameters.sessions);
         let now_us = world.now_us();
-        let source = match steps {
-            Some(steps) => Source::listed(parameters, steps, now_us),
+        let source = match list {
+            Some(list) => Source::listed(parameters, list, now_us),
             None => {
                 Source::drawn(parameters, workload.generator, now_us, now_us + parameters.load_ms * 1_000)
             }
         };
         let dice = Dice::new(parameters.world.seed, "ending");
-        Self { parameters, world, workers, sessions, source, steps: Vec::new(), dice, recovery_us: 0 }
+        Self { parameters, world, workers, sessions, source, steps, dice, recovery_us: 0 }
     }
 
     fn play(mut self) -> Outcome {
@@ -176,7 +204,7 @@ impl<'a> Run<'a> {
         Outcome {
             broken,
             unknown,
-            steps: self.steps,
+            steps: Vec::new(),
             history,
             journal: self.world.take_journal(),
             counters,

@@ -80,7 +80,7 @@ pub fn shrink(
 fn breaks(parameters: &Parameters, steps: &[Step], property: &str) -> Option<(Violation, Option<u64>)> {
     let (violation, at_us) = match replay_safely(parameters, steps, Options::default()) {
         Ok(outcome) => outcome.broken.map(|(at_us, violation)| (violation, Some(at_us)))?,
-        Err(panic) => (panic, None),
+        Err(panicked) => (panicked.violation, None),
     };
     (violation.property == property).then_some((violation, at_us))
 }

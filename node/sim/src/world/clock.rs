@@ -3,7 +3,7 @@
 use zab_core::Now;
 
 /// 2023-11-14, when every world begins, ms since 1970.
-const BEGAN_WALL_MS: i64 = 1_700_000_000_000;
+pub(crate) const BEGAN_WALL_MS: i64 = 1_700_000_000_000;
 
 const MILLION: u128 = 1_000_000;
 

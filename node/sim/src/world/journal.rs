@@ -56,15 +56,28 @@ pub struct Entry {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Journal {
     kept: Option<Vec<Entry>>,
+    /// Everything is kept, not only milestones.
+    all: bool,
     reached: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 impl Journal {
     pub(super) fn keep(&mut self) {
         self.kept.get_or_insert_default();
+        self.all = true;
+    }
+
+    pub(super) fn keep_milestones(&mut self) {
+        self.kept.get_or_insert_default();
     }
 
     pub(super) fn note(&mut self, at_us: u64, record: impl FnOnce() -> Record) {
+        if self.all {
+            self.note_milestone(at_us, record);
+        }
+    }
+
+    pub(super) fn note_milestone(&mut self, at_us: u64, record: impl FnOnce() -> Record) {
         if let Some(kept) = &mut self.kept {
             kept.push(Entry { at_us, record: record() });
         }

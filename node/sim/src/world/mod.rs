@@ -35,6 +35,9 @@ pub use clients::ClientEvent;
 pub use journal::{Entry, Record, describe};
 pub use settings::{Range, Regions, Settings};
 pub use wire::{Side, Site, WireId};
+pub use zab_core::Bug;
+
+pub(crate) use clock::BEGAN_WALL_MS;
 
 use crate::dice::hash;
 use crate::properties::{self, Ledger, Seen, Violation};
@@ -69,6 +72,15 @@ pub struct Counters {
     pub deaths: u64,
 }
 
+/// What a link from one site to another has kept back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkCounts {
+    /// Messages, votes and connection attempts that waited at a cut or were lost there.
+    pub held: u64,
+    /// Connections that were reset.
+    pub resets: u64,
+}
+
 /// A world.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -81,6 +93,8 @@ pub struct World {
     next_wire: u32,
     votes: BTreeMap<(u16, u16), VoteLine>,
     cuts: Cuts,
+    /// What faults of links came to: evidence, no part of the state.
+    links: BTreeMap<(Site, Site), LinkCounts>,
     /// The wire of each client, if it has one.
     client_wires: BTreeMap<Site, WireId>,
     client_events: VecDeque<(Site, ClientEvent)>,
@@ -113,6 +127,7 @@ impl World {
             next_wire: 0,
             votes: BTreeMap::new(),
             cuts: Cuts::default(),
+            links: BTreeMap::new(),
             client_wires: BTreeMap::new(),
             client_events: VecDeque::new(),
             ledger: Ledger::new(settings.voters, settings.servers()),
@@ -198,6 +213,24 @@ impl World {
         !self.is_paused(at) && self.server(at).is_some_and(Server::serving)
     }
 
+    /// What the link from one site to another has kept back so far.
+    #[must_use]
+    pub fn link(&self, from: Site, to: Site) -> LinkCounts {
+        self.links.get(&(from, to)).copied().unwrap_or_default()
+    }
+
+    /// How many processes have run on a server's machine so far.
+    #[must_use]
+    pub fn processes(&self, at: u16) -> u32 {
+        self.hosts[usize::from(at)].process
+    }
+
+    /// How many events wait for a paused server to go on.
+    #[must_use]
+    pub fn waiting(&self, at: u16) -> usize {
+        self.hosts[usize::from(at)].inbox.len()
+    }
+
     /// When the next thing happens by itself, us.
     #[must_use]
     pub fn next_at_us(&self) -> Option<u64> {
@@ -258,6 +291,11 @@ impl World {
     /// Follows what happens closely, for scripts and diagrams.
     pub fn keep_journal(&mut self) {
         self.journal.keep();
+    }
+
+    /// Writes down what servers tell of themselves: starts, transitions, ends. Cheap enough for long runs.
+    pub fn keep_milestones(&mut self) {
+        self.journal.keep_milestones();
     }
 
     /// What has happened since this was last asked.

@@ -52,6 +52,7 @@ impl World {
         let host = &self.hosts[called.index()];
         let unheard = self.cuts.blocks(caller, called) || self.cuts.blocks(called, caller) || !host.powered;
         if unheard {
+            self.keeps_back(caller, called, 1);
             let patience_us = self.settings.tick_ms * self.settings.sync_limit * 1_000;
             let again_us = u64::from(tries) * SYN_AGAIN_US.min(patience_us.max(4) / 4);
             if again_us >= patience_us || tries == u8::MAX {
@@ -93,7 +94,11 @@ impl World {
         let at_us = at_us.max(lane.last_at_us);
         lane.last_at_us = at_us;
         lane.items.push_back((at_us, item));
-        if !lane.noted && !lane.blocked {
+        if lane.blocked {
+            self.keeps_back(from, to, 1);
+            return;
+        }
+        if !lane.noted {
             lane.noted = true;
             self.agenda.note(at_us, Due::Lane(id, side));
         }
@@ -117,6 +122,8 @@ impl World {
         }
         if self.cuts.blocks(from, to) {
             lane.blocked = true;
+            let held = lane.items.len() as u64;
+            self.keeps_back(from, to, held);
             return;
         }
         let Some((_, item)) = lane.items.pop_front() else { return };
@@ -233,6 +240,9 @@ impl World {
             self.sever(*id, Side::Caller);
             self.sever(*id, Side::Called);
         }
+        for link in [(one, other), (other, one)] {
+            self.links.entry(link).or_default().resets += broken.len() as u64;
+        }
         for (from, to) in [(one.0, other.0), (other.0, one.0)] {
             self.line_is_new(from, to);
         }
@@ -316,6 +326,7 @@ impl World {
         let Some((_, vote)) = line.flying.pop_front() else { return };
         if cut {
             line.held = Some(vote);
+            self.keeps_back(Site(from), Site(to), 1);
             return;
         }
         self.counters.messages += 1;
@@ -349,6 +360,11 @@ impl World {
     }
 
     // ---- cuts
+
+    /// A cut keeps something from going on: the evidence that it took effect.
+    fn keeps_back(&mut self, from: Site, to: Site, how_much: u64) {
+        self.links.entry((from, to)).or_default().held += how_much;
+    }
 
     /// What waited at cuts that are healed goes on.
     pub(super) fn resume_lanes(&mut self) {

@@ -33,7 +33,7 @@ impl World {
         let recovered = match host.disk.open(bug) {
             Ok(recovered) => recovered,
             Err(why) => {
-                self.journal.note(self.now_us, || Record::Refused(at, why.clone()));
+                self.journal.note_milestone(self.now_us, || Record::Refused(at, why.clone()));
                 return;
             }
         };
@@ -51,7 +51,7 @@ impl World {
         host.process += 1;
         host.timer_ms = None;
         host.server = Some(Server::new(config));
-        self.journal.note(self.now_us, || Record::Started(at, last));
+        self.journal.note_milestone(self.now_us, || Record::Started(at, last));
         self.see(&Seen::Recovered { at, accepted, current, base, last });
         // Starting made durable what was found (`Storage::load` fsyncs the tail).
         logged.iter().for_each(|seen| self.see(seen));
@@ -91,7 +91,7 @@ impl World {
                 End::PowerLost => self.vanish(wire, side, |sent| dice.index(sent + 1)),
             }
         }
-        self.journal.note(self.now_us, || Record::Ended(at, how == End::PowerLost));
+        self.journal.note_milestone(self.now_us, || Record::Ended(at, how == End::PowerLost));
         self.see(&Seen::LeadsNoMore { at });
     }
 
@@ -217,7 +217,7 @@ impl World {
             }
             Effect::Trace(trace) => self.trace(at, trace),
             Effect::Fatal { reason } => {
-                self.journal.note(self.now_us, || Record::Fatal(at, reason.clone()));
+                self.journal.note_milestone(self.now_us, || Record::Fatal(at, reason.clone()));
                 self.fatal.push((at, reason));
                 self.end(at, End::Killed, 0, 0);
             }
@@ -278,7 +278,7 @@ impl World {
             | Trace::PeerMisbehaved { .. } => {}
         }
         self.journal.reach(&trace);
-        self.journal.note(self.now_us, || Record::Trace(at, trace));
+        self.journal.note_milestone(self.now_us, || Record::Trace(at, trace));
     }
 
     // ---- timers
@@ -339,7 +339,7 @@ impl World {
         self.seen = seen;
         if let Err(why) = finished {
             // A server that outlives its disk's error lies (ZOOKEEPER-2247, 4882).
-            self.journal.note(self.now_us, || Record::DiskFailed(at, why));
+            self.journal.note_milestone(self.now_us, || Record::DiskFailed(at, why));
             self.end(at, End::Killed, 0, 0);
             return;
         }
