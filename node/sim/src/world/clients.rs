@@ -26,11 +26,11 @@ impl World {
     /// A connection that the client had is closed.
     pub fn client_connects(&mut self, client: Site, at: u16, hello: ConnectRequest) -> bool {
         self.client_closes(client);
-        self.journal.note(self.now_us, || Record::Connects(client.0, at, hello.session));
-        let host = &mut self.hosts[usize::from(at)];
-        if !host.runs() {
+        if !self.hosts[usize::from(at)].runs() {
             return false;
         }
+        self.journal.note(self.now_us, || Record::Connects(client.0, at, hello.session));
+        let host = &mut self.hosts[usize::from(at)];
         host.accepted += 1;
         let handle = ClientId(host.accepted);
         let process = host.process;
