@@ -106,9 +106,10 @@ impl Diagram {
         let is_shown = match entry.record {
             Record::Connects(client, server, _) => {
                 self.connections.connects(client, server);
-                self.options.clients.is_some()
+                self.options.clients.is_some() && !self.names.is_worker(client)
             }
-            Record::Request(..) | Record::Frame(..) | Record::Lost(_) => self.options.clients.is_some(),
+            Record::Lost(client) => self.options.clients.is_some() && !self.names.is_worker(client),
+            Record::Request(..) | Record::Frame(..) => self.options.clients.is_some(),
             Record::Started(at, _) => {
                 self.lives[usize::from(at)] = Life::Running;
                 false

@@ -18,6 +18,11 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// Whether a client is a worker: those connect by themselves, again and again, and nobody wants to read it.
+    pub(crate) fn is_worker(&self, site: u16) -> bool {
+        site.checked_sub(self.servers).is_some_and(|number| number < self.workers)
+    }
+
     pub(crate) fn is_server(self, site: u16) -> bool {
         site < self.servers
     }
@@ -157,6 +162,9 @@ impl Lines {
             Record::Ended(..) if acted => {}
             Record::Connects(client, server, _) => {
                 self.connections.connects(*client, *server);
+                if self.names.is_worker(*client) {
+                    return;
+                }
                 self.add_of_client(*client, |names, _| {
                     format!("{} -> {}  connect", names.of(*client), names.of(*server))
                 });
@@ -170,6 +178,7 @@ impl Lines {
                 let server = connections.server(*client).map_or_else(|| "?".to_owned(), |at| names.of(at));
                 format!("{server} -> {}  {}", names.of(*client), connections.frame(*client, frame))
             }),
+            Record::Lost(client) if self.names.is_worker(*client) => {}
             Record::Lost(client) => {
                 self.add_of_client(*client, |names, _| format!("{}: its connection broke", names.of(*client)))
             }
