@@ -9,4 +9,5 @@ pub mod dice;
 pub mod load;
 pub mod properties;
 pub mod run;
+pub mod scale;
 pub mod world;

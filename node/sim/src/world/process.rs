@@ -259,6 +259,9 @@ impl World {
             | Trace::PeerMisbehaved { .. } => {}
         }
         self.journal.reach(&trace);
+        if let Some(census) = &mut self.census {
+            census.traces.push((self.now_us, at, trace.clone()));
+        }
         self.journal.note(self.now_us, || Record::Trace(at, trace));
     }
 
