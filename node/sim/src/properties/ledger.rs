@@ -33,6 +33,8 @@ pub struct Primary {
 pub struct ServerLedger {
     /// Everything it delivered one by one, in any of its lives.
     pub delivered: BTreeSet<Zxid>,
+    /// The greatest of them; 0 when there is none.
+    pub newest: Zxid,
     /// It holds everything up to here by way of a snapshot, in any of its lives.
     pub based: Zxid,
     /// The last transaction its present tree contains.
@@ -241,6 +243,7 @@ impl Ledger {
                 self.predecessors.entry(zxid).or_insert(before);
                 let server = self.server_mut(at);
                 server.delivered.insert(zxid);
+                server.newest = server.newest.max(zxid);
                 server.last = zxid;
             }
             Seen::Based { at, zxid } => {

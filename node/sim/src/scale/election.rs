@@ -92,6 +92,10 @@ impl Bench {
     }
 
     fn start_all(&mut self, watch: &mut Watch) -> Result<(), String> {
+        if self.scale.start_spread_ms == 0 {
+            self.world.start_together();
+            return Ok(());
+        }
         let mut dice = Dice::new(self.scale.seed, "start");
         let begin_us = self.world.now_us();
         let mut starts: Vec<(u64, u16)> = (0..self.scale.settings().servers())
@@ -262,7 +266,8 @@ impl Watch {
                 self.serves(at, true);
                 self.last_served_us = at_us;
             }
-            Trace::SteppedDown { .. } => {
+            Trace::SteppedDown { reason, leading, .. } => {
+                if std::env::var("DBG2").is_ok() { eprintln!("  {at_us} {} {leading} {reason}", at + 1); }
                 self.serves(at, false);
                 self.stepped_down += 1;
             }

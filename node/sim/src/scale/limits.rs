@@ -18,7 +18,14 @@ pub enum Limit {
 #[must_use]
 pub fn elects_cleanly(scale: &Scale) -> bool {
     let mut bench = Bench::new(scale);
-    let clean = |bench: &mut Bench, cause| bench.elect(cause).is_ok_and(|election| election.is_clean());
+    let clean = |bench: &mut Bench, cause| {
+        let e = bench.elect(cause);
+        if std::env::var("DBG").is_ok() {
+            let m = bench.mishaps;
+            match &e { Ok(e) if e.is_clean() && m==0 => {}, Ok(e) => eprintln!("seed {} {:?} rounds {} leaderships {} mishaps {m} elect {}", scale.seed, cause, e.rounds, e.leaderships, e.elect_us), Err(x) => eprintln!("seed {} {:?} {x}", scale.seed, cause) }
+        }
+        e.is_ok_and(|election| election.is_clean())
+    };
     clean(&mut bench, Cause::ColdStart)
         && clean(&mut bench, Cause::Killed)
         && bench.restart().is_ok()

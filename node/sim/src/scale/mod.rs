@@ -149,6 +149,8 @@ impl Bench {
         self.world.act(Action::Start(at));
         watch.until_settled(&mut self.world)?;
         self.mishaps += watch.mishaps();
+        // Whoever came back is a follower like the others: all heard the leader's last pings.
+        self.idle();
         Ok(())
     }
 

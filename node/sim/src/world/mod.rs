@@ -92,6 +92,8 @@ pub struct World {
     pub(crate) fatal: Vec<(u16, String)>,
     journal: Journal,
     census: Option<Census>,
+    /// All servers start at this moment.
+    together: bool,
     counters: Counters,
     trace_hash: u64,
     /// Kept to be used again.
@@ -123,6 +125,7 @@ impl World {
             fatal: Vec::new(),
             journal: Journal::default(),
             census: None,
+            together: false,
             counters: Counters::default(),
             trace_hash: 0,
             effects: Vec::new(),
