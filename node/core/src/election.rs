@@ -191,9 +191,10 @@ impl Election {
         }
         self.settled.insert(from, settled);
         // Out of election only leader and epoch count: rounds and zxids may differ (ZOOKEEPER-1732, 1805).
-        let same = self.settled.values().filter(|s| {
-            (s.vote.leader, s.vote.epoch) == (settled.vote.leader, settled.vote.epoch)
-        });
+        let same = self
+            .settled
+            .values()
+            .filter(|s| (s.vote.leader, s.vote.epoch) == (settled.vote.leader, settled.vote.epoch));
         if same.count() >= ensemble.quorum_size() && leads(&self.settled, &settled, me, state.round) {
             state.round = settled.round;
             out.trace(Trace::Elected { leader: settled.vote.leader, round: state.round });

@@ -266,8 +266,7 @@ impl Watch {
                 self.serves(at, true);
                 self.last_served_us = at_us;
             }
-            Trace::SteppedDown { reason, leading, .. } => {
-                if std::env::var("DBG2").is_ok() { eprintln!("  {at_us} {} {leading} {reason}", at + 1); }
+            Trace::SteppedDown { .. } => {
                 self.serves(at, false);
                 self.stepped_down += 1;
             }

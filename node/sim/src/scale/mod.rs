@@ -9,12 +9,14 @@
 //! serves · `writes` writes under moderate load · `limits` the least finalize wait, initLimit, syncLimit.
 
 mod election;
+mod figures;
 mod limits;
 mod place;
 mod writes;
 
 pub use election::{Cause, Election};
-pub use limits::{Limit, elects_cleanly, keeps_learners, least, passes};
+pub use figures::figures;
+pub use limits::{Limit, elects_cleanly, keeps_learners, least, passes, reelects_cleanly};
 pub use place::Place;
 pub use writes::{Latency, Vantage, Writes};
 
@@ -56,7 +58,17 @@ impl Scale {
     pub fn recommended(place: Place, voters: u16, observers: u16) -> Self {
         let (tick_ms, init_limit, sync_limit, finalize_ms) = place.recommended();
         let seed = 1;
-        Self { place, voters, observers, tick_ms, init_limit, sync_limit, finalize_ms, start_spread_ms: 0, seed }
+        Self {
+            place,
+            voters,
+            observers,
+            tick_ms,
+            init_limit,
+            sync_limit,
+            finalize_ms,
+            start_spread_ms: 0,
+            seed,
+        }
     }
 
     /// The world of it.
@@ -104,7 +116,8 @@ pub struct Measured {
 pub fn measure(scale: &Scale) -> Result<Measured, String> {
     let mut bench = Bench::new(scale);
     let cold = bench.elect(Cause::ColdStart)?;
-    let writes = bench.write(100, 30_000)?;
+    let count = if scale.voters + scale.observers > 500 { 30 } else { 100 };
+    let writes = bench.write(count, 10_000)?;
     let (idle_messages_per_s, idle_bytes_per_s) = bench.idle();
     let killed = bench.elect(Cause::Killed)?;
     bench.restart()?;
@@ -127,8 +140,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(scale: &Scale) -> Self {
-        let mut bench =
-            Self { scale: *scale, world: World::new(scale.settings()), down: None, mishaps: 0 };
+        let mut bench = Self { scale: *scale, world: World::new(scale.settings()), down: None, mishaps: 0 };
         bench.count_anew();
         bench
     }

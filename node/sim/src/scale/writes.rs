@@ -4,7 +4,7 @@ use super::{Bench, PATIENCE_US};
 use crate::world::{ClientEvent, Purpose, Sent, Site, World};
 use std::collections::{BTreeMap, VecDeque};
 use zab_core::Trace;
-use zab_wire::client::{Acl, ConnectRequest, ReplyHeader, Request, RequestHeader};
+use zab_wire::client::{Acl, ConnectRequest, ErrorCode, ReplyHeader, Request, RequestHeader};
 use zab_wire::jute::{Record, Writer};
 use zab_wire::{SessionId, Zxid};
 
@@ -76,7 +76,7 @@ struct Client {
 }
 
 impl Bench {
-    /// Each client writes `count` times, every `gap_us`, whether it is answered or not.
+    /// Clients write in turn, every `gap_us`, each `count` times, whether they are answered or not.
     pub(crate) fn write(&mut self, count: u32, gap_us: u64) -> Result<Writes, String> {
         let mut clients = self.clients()?;
         for client in clients.values_mut() {
@@ -87,11 +87,12 @@ impl Bench {
         self.count_mishaps();
         let mut next_us = self.world.now_us();
         for _ in 0..count {
-            for client in clients.values_mut() {
-                client.send(&mut self.world, set(client.site));
+            for site in clients.keys().copied().collect::<Vec<_>>() {
+                let client = clients.get_mut(&site).expect("it is one of them");
+                client.send(&mut self.world, set(site));
+                next_us += gap_us;
+                self.pass(next_us, &mut clients)?;
             }
-            next_us += gap_us;
-            self.pass(next_us, &mut clients)?;
         }
         self.answered(&mut clients)?;
         // The last ones' COMMITs and INFORMs.
@@ -131,7 +132,8 @@ impl Bench {
             .ok_or("nobody follows")?;
         let servers = self.scale.settings().servers();
         let observer = (self.scale.voters..servers).find(|at| place.region(*at) == place.region(far));
-        let homes = [(Vantage::Leader, Some(leader)), (Vantage::Follower, Some(far)), (Vantage::Observer, observer)];
+        let homes =
+            [(Vantage::Leader, Some(leader)), (Vantage::Follower, Some(far)), (Vantage::Observer, observer)];
         let mut clients = BTreeMap::new();
         for (vantage, home) in homes {
             let Some(home) = home else { continue };
@@ -174,7 +176,10 @@ fn hear(world: &mut World, clients: &mut BTreeMap<Site, Client>) -> Result<(), S
             ClientEvent::Lost => return Err("a client lost its connection".to_owned()),
             ClientEvent::Frame(frame) => {
                 let sent_us = client.sent_us.pop_front().ok_or("an answer that nobody waits for")?;
-                let failed = ReplyHeader::from_slice(&frame).is_ok_and(|header| header.error != 0);
+                // The node is there when its client wrote before.
+                let fine = [ErrorCode::Ok.code(), ErrorCode::NodeExists.code()];
+                let failed =
+                    ReplyHeader::from_slice(&frame).is_ok_and(|header| !fine.contains(&header.error));
                 if client.next_xid > 1 && failed {
                     return Err("a write failed".to_owned());
                 }

@@ -25,14 +25,8 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them, in the order of [`Sent`].
-    pub const ALL: [Self; 6] = [
-        Self::Election,
-        Self::Discovery,
-        Self::Synchronization,
-        Self::Broadcast,
-        Self::Ping,
-        Self::Other,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Election, Self::Discovery, Self::Synchronization, Self::Broadcast, Self::Ping, Self::Other];
 
     fn of(message: &QuorumMessage) -> Self {
         match message {
