@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `figures.json`, the plots, and the tables between the marks of `SCALE.md` beside the folder, if it is
-//! there. Time is virtual: every run gives the same numbers, on every machine.
+//! there. With `--redraw` only plots and tables, from the figures that are kept. Time is virtual: every run gives
+//! the same numbers, on every machine.
 
 mod plots;
 mod tables;
@@ -27,6 +28,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder: PathBuf = std::env::args().nth(1).ok_or("say into which folder, such as docs/scale")?.into();
     std::fs::create_dir_all(&folder)?;
     let began = Instant::now();
+    let kept = folder.join("figures.json");
+    let figures = if std::env::args().any(|arg| arg == "--redraw") {
+        serde_json::from_str(&std::fs::read_to_string(&kept)?)?
+    } else {
+        let figures = measure_all(began)?;
+        std::fs::write(&kept, lines(&figures)?)?;
+        figures
+    };
+    plots::draw(&figures, &folder)?;
+    tables::fill(&figures, &folder)?;
+    progress("done", began);
+    Ok(())
+}
+
+fn measure_all(began: Instant) -> Result<Value, String> {
     let mut measured = Vec::new();
     for place in Place::ALL {
         let sizes = VOTERS.iter().map(|voters| (*voters, 0)).chain(WITH_OBSERVERS);
@@ -50,12 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             progress(&format!("limits of {voters} voters, {}", place.name()), began);
         }
     }
-    let figures = json!({ "measured": measured, "stock": stock, "limits": limits });
-    std::fs::write(folder.join("figures.json"), lines(&figures)?)?;
-    plots::draw(&figures, &folder)?;
-    tables::fill(&figures, &folder)?;
-    progress("done", began);
-    Ok(())
+    Ok(json!({ "measured": measured, "stock": stock, "limits": limits }))
 }
 
 fn measure(scale: &Scale, began: Instant) -> Result<Value, String> {

@@ -157,6 +157,7 @@ impl Plot<'_> {
             .configure_mesh()
             .x_desc(format!("{}, log scale", self.x))
             .y_desc(format!("{}, log scale", self.y))
+            .x_labels(6)
             .x_label_formatter(&label)
             .y_label_formatter(&label)
             .axis_desc_style(("sans-serif", 15))

@@ -80,7 +80,7 @@ impl Bench {
     pub(crate) fn write(&mut self, count: u32, gap_us: u64) -> Result<Writes, String> {
         let mut clients = self.clients()?;
         for client in clients.values_mut() {
-            client.send(&mut self.world, create(client.site));
+            client.send(&mut self.world, &create(client.site));
         }
         self.answered(&mut clients)?;
         clients.values_mut().for_each(|client| client.waited_us.clear());
@@ -89,7 +89,7 @@ impl Bench {
         for _ in 0..count {
             for site in clients.keys().copied().collect::<Vec<_>>() {
                 let client = clients.get_mut(&site).expect("it is one of them");
-                client.send(&mut self.world, set(site));
+                client.send(&mut self.world, &set(site));
                 next_us += gap_us;
                 self.pass(next_us, &mut clients)?;
             }
@@ -191,7 +191,7 @@ fn hear(world: &mut World, clients: &mut BTreeMap<Site, Client>) -> Result<(), S
 }
 
 impl Client {
-    fn send(&mut self, world: &mut World, request: Request) {
+    fn send(&mut self, world: &mut World, request: &Request) {
         let mut body = Writer::new();
         request.encode_body(&mut body);
         let header = RequestHeader { xid: self.next_xid, op: request.op() };

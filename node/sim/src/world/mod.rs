@@ -105,7 +105,7 @@ impl World {
     /// A world in which no server has started.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let ids = |range: std::ops::Range<u16>| range.map(|at| id_of(at));
+        let ids = |range: std::ops::Range<u16>| range.map(id_of);
         let ensemble =
             Ensemble::with_observers(ids(0..settings.voters), ids(settings.voters..settings.servers()));
         let hosts = (0..settings.servers()).map(|at| Host::new(clock(&settings, at))).collect();

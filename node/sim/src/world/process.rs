@@ -134,11 +134,10 @@ impl World {
         let mut hasher = TraceHasher(self.trace_hash);
         (at, self.now_us, &event).hash(&mut hasher);
         self.trace_hash = hasher.finish();
-        let based = match &event {
-            Event::Truncated { recovered } => {
-                Some(recovered.snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid))
-            }
-            _ => None,
+        let based = if let Event::Truncated { recovered } = &event {
+            Some(recovered.snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid))
+        } else {
+            None
         };
         let host = &mut self.hosts[usize::from(at)];
         let Some(server) = host.server.as_mut() else { return };
@@ -235,10 +234,13 @@ impl World {
 
     /// A leader broadcasts with the first of: sending a proposal of its own epoch, logging it.
     fn see_broadcast(&mut self, at: u16, effect: &Effect, primary: Option<u32>) {
-        let (zxid, txn) = match effect {
-            Effect::Send { message: QuorumMessage::Proposal { zxid, txn }, .. } => (*zxid, txn),
-            Effect::Append(entry) => (entry.zxid, &entry.txn),
-            _ => return,
+        let (zxid, txn) = if let Effect::Send { message: QuorumMessage::Proposal { zxid, txn }, .. } = effect
+        {
+            (*zxid, txn)
+        } else if let Effect::Append(entry) = effect {
+            (entry.zxid, &entry.txn)
+        } else {
+            return;
         };
         if primary == Some(zxid.epoch) && !self.ledger.has_broadcast(at, zxid) {
             let digest = digest(txn);
