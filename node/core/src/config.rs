@@ -63,6 +63,12 @@ impl Ensemble {
         self.is_voter(server) || self.is_observer(server)
     }
 
+    /// How many voters there are.
+    #[must_use]
+    pub fn voter_count(&self) -> usize {
+        self.voters.len()
+    }
+
     /// How many voters are a quorum.
     #[must_use]
     pub fn quorum_size(&self) -> usize {

@@ -9,7 +9,6 @@
 //! also pass on each better vote they hear of; with a thousand of them, that would be most of an
 //! election's messages, for nobody to read.
 
-use crate::config::Ensemble;
 use crate::out::Out;
 use crate::state::State;
 use crate::trace::Trace;
@@ -159,18 +158,15 @@ impl Election {
     /// finalize wait is spared; that makes the first election of a healthy ensemble quick.
     fn weigh(&mut self, state: &State, out: &mut Out<'_>) {
         let ensemble = &state.config.ensemble;
-        let supporters = self.supporters();
-        if !ensemble.is_quorum(&supporters) {
+        // Only voters' votes are here, one of each.
+        let supporters = self.votes.values().filter(|vote| **vote == self.proposal).count();
+        if supporters < ensemble.quorum_size() {
             self.decide_at = None;
-        } else if ensemble.voters().all(|voter| supporters.contains(&voter)) {
+        } else if supporters == ensemble.voter_count() {
             self.decide_at = Some(out.now.mono_ms);
         } else if self.decide_at.is_none() {
             self.decide_at = Some(out.now.mono_ms + state.config.timing.finalize_wait_ms);
         }
-    }
-
-    fn supporters(&self) -> BTreeSet<ServerId> {
-        self.votes.iter().filter(|(_, vote)| **vote == self.proposal).map(|(server, _)| *server).collect()
     }
 
     fn on_settled(
@@ -195,8 +191,11 @@ impl Election {
         }
         self.settled.insert(from, settled);
         // Out of election only leader and epoch count: rounds and zxids may differ (ZOOKEEPER-1732, 1805).
-        let same = supporters_of_settled(&self.settled, &settled, ensemble);
-        if ensemble.is_quorum(&same) && leads(&self.settled, &settled, me, state.round) {
+        let same = self
+            .settled
+            .values()
+            .filter(|s| (s.vote.leader, s.vote.epoch) == (settled.vote.leader, settled.vote.epoch));
+        if same.count() >= ensemble.quorum_size() && leads(&self.settled, &settled, me, state.round) {
             state.round = settled.round;
             out.trace(Trace::Elected { leader: settled.vote.leader, round: state.round });
             return Some(settled.vote.leader);
@@ -226,22 +225,6 @@ impl Election {
         let vote = if self.votes_itself { self.proposal } else { self.initial };
         out.notify(to, notification(PeerState::Looking, vote, state.round, &state.config));
     }
-}
-
-fn supporters_of_settled(
-    votes: &BTreeMap<ServerId, Settled>,
-    settled: &Settled,
-    ensemble: &Ensemble,
-) -> BTreeSet<ServerId> {
-    votes
-        .iter()
-        .filter(|(id, s)| {
-            ensemble.is_voter(**id)
-                && s.vote.leader == settled.vote.leader
-                && s.vote.epoch == settled.vote.epoch
-        })
-        .map(|(id, _)| *id)
-        .collect()
 }
 
 /// Whether the leader voted for says itself that it leads (`checkLeader`): otherwise followers that

@@ -313,6 +313,9 @@ impl Server {
                 leader.on_message(conn, message, &mut self.state, out)
             }
             (Role::Learning(learner), ConnId::Outbound(_)) => {
+                // Silence is counted from the leader's last word, not from this server's own ticks: so its
+                // followers notice its death together, and hold one election instead of one after another.
+                self.next_half_tick = out.now.mono_ms + (self.state.config.timing.tick_ms / 2).max(1);
                 learner.on_message(conn, message, &mut self.state, out)
             }
             (Role::Looking(_), ConnId::Inbound(_)) => {

@@ -153,3 +153,22 @@ fn a_lost_vote_is_sent_again() {
     world.start(2);
     world.run_until("somebody leads", |world| world.leader().is_some());
 }
+
+#[test]
+fn followers_notice_a_silent_leader_together_whenever_they_began_to_follow() {
+    // Each follower's own half ticks begin when it begins to follow: 1 and 2 differ by a third of a tick.
+    let mut world = World::new(3);
+    world.start(3);
+    world.start(1);
+    world.run_until("1 serves", |world| world.serving(1));
+    world.run_for(TICK_MS / 3);
+    world.start(2);
+    world.run_until("2 serves", |world| world.serving(2));
+    world.run_for(3 * TICK_MS);
+    let elections = |world: &World| [1, 2].map(|id| world.traced(id, "election.started"));
+    let before = elections(&world);
+    world.cut(&[3], &[1, 2]);
+    world.run_until("one of them looks for another leader", |world| elections(world) != before);
+    world.run_for(2);
+    assert_eq!(elections(&world), before.map(|count| count + 1), "the other noticed at the same time");
+}

@@ -12,6 +12,7 @@ pub mod disk;
 pub mod load;
 pub mod properties;
 pub mod run;
+pub mod scale;
 pub mod script;
 pub mod traces;
 pub mod world;

@@ -119,7 +119,10 @@ impl Leader {
         let Some(learner) = self.learners.get_mut(&conn) else { return };
         let Some(round) = learner.pings.pop_front() else { return };
         learner.ponged = round;
-        self.count_answers(state, out);
+        // An observer's answer changes no count, and a thousand of them must not cause a thousand counts.
+        if learner.counts() {
+            self.count_answers(state, out);
+        }
     }
 
     fn count_answers(&mut self, state: &mut State, out: &mut Out<'_>) {

@@ -33,6 +33,8 @@ pub struct Primary {
 pub struct ServerLedger {
     /// Everything it delivered one by one, in any of its lives.
     pub delivered: BTreeSet<Zxid>,
+    /// The greatest of them; 0 when there is none.
+    pub newest: Zxid,
     /// It holds everything up to here by way of a snapshot, in any of its lives.
     pub based: Zxid,
     /// The last transaction its present tree contains.
@@ -254,6 +256,7 @@ impl Ledger {
                 self.predecessors.entry(zxid).or_insert(before);
                 let server = self.server_mut(at);
                 server.delivered.insert(zxid);
+                server.newest = server.newest.max(zxid);
                 server.last = zxid;
             }
             Seen::Based { at, zxid } => {
@@ -325,8 +328,8 @@ pub fn digest(bytes: &[u8]) -> u64 {
     let mut hash = bytes.len() as u64;
     let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
-        let word = <[u8; 8]>::try_from(chunk).expect("chunks of eight have eight bytes");
-        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let word = chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        hash = (hash.rotate_left(23) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
     for byte in chunks.remainder() {
         hash = (hash.rotate_left(23) ^ u64::from(*byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);

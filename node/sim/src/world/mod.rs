@@ -7,7 +7,8 @@
 //!
 //! Rooms: `agenda` what is due when · `wire` connections · `votes` election ports · `host`, `disk`, `clock`
 //! a machine · `network` how things travel · `process` what a server's process does · `action` what is done
-//! from outside · `clients` the clients' ends · `peek` what comes next · `journal` what is written down.
+//! from outside · `clients` the clients' ends · `peek` what comes next · `journal` what is written down ·
+//! `census` what is counted.
 //!
 //! What servers learn later joins here: new messages travel by themselves (a lane carries any
 //! [`zab_wire::quorum::QuorumMessage`] and any frame), new effects are a case in `process`, new promises a
@@ -15,6 +16,7 @@
 
 mod action;
 mod agenda;
+mod census;
 mod clients;
 mod clock;
 mod cuts;
@@ -31,6 +33,7 @@ mod wire;
 
 pub use action::Action;
 pub use agenda::Due;
+pub use census::{Census, Purpose, Sent, Traffic};
 pub use clients::ClientEvent;
 pub use journal::{Entry, Record, describe};
 pub use settings::{Range, Regions, Settings};
@@ -103,6 +106,9 @@ pub struct World {
     /// Servers that ended themselves, and why.
     pub(crate) fatal: Vec<(u16, String)>,
     journal: Journal,
+    census: Option<Census>,
+    /// All servers start at this moment.
+    together: bool,
     counters: Counters,
     trace_hash: u64,
     /// Kept to be used again.
@@ -134,6 +140,8 @@ impl World {
             violation: None,
             fatal: Vec::new(),
             journal: Journal::default(),
+            census: None,
+            together: false,
             counters: Counters::default(),
             trace_hash: 0,
             effects: Vec::new(),
@@ -296,6 +304,17 @@ impl World {
     /// Writes down what servers tell of themselves: starts, transitions, ends. Cheap enough for long runs.
     pub fn keep_milestones(&mut self) {
         self.journal.keep_milestones();
+    }
+
+    /// Counts from now on what is sent; what was counted before is given back.
+    pub fn take_census(&mut self, next: Census) -> Option<Census> {
+        self.census.replace(next)
+    }
+
+    /// What was counted, if anything is.
+    #[must_use]
+    pub fn census(&self) -> Option<&Census> {
+        self.census.as_ref()
     }
 
     /// What has happened since this was last asked.

@@ -88,6 +88,9 @@ impl World {
     pub(super) fn send(&mut self, id: WireId, side: Side, item: Item) {
         let Some(wire) = self.wires.get(&id) else { return };
         let (from, to) = (wire.end(side).site, wire.end(side.other()).site);
+        if let (Some(census), Item::Quorum(message)) = (&mut self.census, &item) {
+            census.message(message);
+        }
         let at_us = self.now_us + self.delay_us(from, to);
         let wire = self.wires.get_mut(&id).expect("it was there a moment ago");
         let lane = &mut wire.lanes[side.index()];
@@ -312,6 +315,9 @@ impl World {
     }
 
     fn fly(&mut self, from: u16, to: u16, vote: Notification, later_us: u64) {
+        if let Some(census) = &mut self.census {
+            census.vote(&vote);
+        }
         let at_us = self.now_us + self.delay_us(Site(from), Site(to)) + later_us;
         let line = self.votes.entry((from, to)).or_default();
         let at_us = at_us.max(line.last_at_us);
@@ -352,9 +358,7 @@ impl World {
 
     /// A process started: all others' lines to it are new.
     pub(super) fn lines_are_new(&mut self, to: u16) {
-        let senders: Vec<u16> =
-            self.votes.keys().filter(|(_, at)| *at == to).map(|(from, _)| *from).collect();
-        for from in senders {
+        for from in 0..self.settings.servers() {
             self.line_is_new(from, to);
         }
     }
