@@ -7,7 +7,8 @@
 //!
 //! Rooms: `agenda` what is due when · `wire` connections · `votes` election ports · `host`, `disk`, `clock`
 //! a machine · `network` how things travel · `process` what a server's process does · `action` what is done
-//! from outside · `clients` the clients' ends · `peek` what comes next · `journal` what is written down.
+//! from outside · `clients` the clients' ends · `peek` what comes next · `journal` what is written down ·
+//! `untimed` the same world without an order of time, for [`crate::explore`].
 //!
 //! What servers learn later joins here: new messages travel by themselves (a lane carries any
 //! [`zab_wire::quorum::QuorumMessage`] and any frame), new effects are a case in `process`, new promises a
@@ -26,6 +27,7 @@ mod peek;
 mod process;
 mod settings;
 mod store;
+mod untimed;
 mod votes;
 mod wire;
 
@@ -34,6 +36,7 @@ pub use agenda::Due;
 pub use clients::ClientEvent;
 pub use journal::{Entry, Record, describe};
 pub use settings::{Range, Regions, Settings};
+pub(crate) use untimed::Reached;
 pub use wire::{Side, Site, WireId};
 pub use zab_core::Bug;
 
