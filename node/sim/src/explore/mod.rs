@@ -17,7 +17,8 @@
 //!   [`Bounds::timeouts`], one that is due already (an election in which all agree) costs nothing;
 //! * a client writes at a server that takes itself for the established leader ([`Bounds::writes`]);
 //! * a server is killed, with nothing or all of its disk's batch under way done ([`Bounds::crashes`]); it
-//!   starts again;
+//!   starts again. One that is down when the scenario begins has its crash behind it: that counts when it comes
+//!   back;
 //! * the network splits, in each way in which three servers can be split ([`Bounds::partitions`]), and heals.
 //!
 //! # Time

@@ -3,6 +3,7 @@
 use super::fingerprint::{Fingerprint, Fingerprinter};
 use super::{Bounds, Finding, Move, Split};
 use crate::world::{Action, Due, Settings, World};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use zab_core::{ClientId, Event};
 use zab_wire::client::ConnectRequest;
@@ -29,18 +30,28 @@ pub(super) struct State {
     /// Writes so far, those of the scenario's start included.
     wrote: u8,
     split: bool,
+    /// Servers that did not run in the starting state, and have not started since.
+    absent: BTreeSet<u16>,
 }
 
 impl State {
     /// Nothing runs yet, and nothing is left of the bounds.
     pub(super) fn new(settings: Settings) -> Self {
-        Self { world: World::new(settings), left: Budget::default(), wrote: 0, split: false }
+        Self {
+            world: World::new(settings),
+            left: Budget::default(),
+            wrote: 0,
+            split: false,
+            absent: BTreeSet::new(),
+        }
     }
 
     /// From here on exploring counts.
     pub(super) fn begin(&mut self, bounds: &Bounds) {
         let Bounds { crashes, partitions, timeouts, writes, .. } = *bounds;
         self.left = Budget { crashes, partitions, timeouts, writes };
+        let servers = 0..self.world.settings().servers();
+        self.absent = servers.filter(|at| self.world.server(*at).is_none()).collect();
         self.world.take_reached();
     }
 
@@ -58,7 +69,9 @@ impl State {
         let mut moves: Vec<Move> = self.free_moves();
         for at in 0..servers {
             let Some(server) = self.world.server(at) else {
-                moves.push(Move::Start(at));
+                if self.left.crashes > 0 || !self.absent.contains(&at) {
+                    moves.push(Move::Start(at));
+                }
                 continue;
             };
             if self.left.writes > 0 && server.serving() && self.leads(at) {
@@ -104,7 +117,12 @@ impl State {
                 self.world.happen(due);
             }
             Move::Write(at) => self.write(at),
-            Move::Start(at) => self.world.act(Action::Start(at)),
+            Move::Start(at) => {
+                if self.absent.remove(&at) {
+                    self.left.crashes = self.left.crashes.saturating_sub(1);
+                }
+                self.world.act(Action::Start(at));
+            }
             Move::Crash { at, disk_done } => {
                 self.left.crashes = self.left.crashes.saturating_sub(1);
                 self.world.act(Action::Kill(at, if disk_done { u32::MAX } else { 0 }));
@@ -140,7 +158,7 @@ impl State {
     pub(super) fn fingerprint(&self) -> Fingerprint {
         let mut hasher = Fingerprinter::new();
         self.world.identify(&mut hasher);
-        (self.left, self.wrote, self.split).hash(&mut hasher);
+        (self.left, self.wrote, self.split, &self.absent).hash(&mut hasher);
         hasher.of()
     }
 
