@@ -3,7 +3,7 @@
 //! The standard library's hasher gives 64 bits, of which a few million states would use up the luck.
 
 use crate::dice::scramble;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Stands for a state.
 pub(super) type Fingerprint = u128;
@@ -51,6 +51,8 @@ impl Hasher for Fingerprinter {
         if !rest.is_empty() {
             let mut last = [0; 8];
             last[..rest.len()].copy_from_slice(rest);
+            // The length tells a rest from one with zeros behind it; a rest leaves the last byte free.
+            last[7] = u8::try_from(rest.len()).expect("a rest has less than eight bytes");
             self.write_u64(u64::from_le_bytes(last));
         }
     }
@@ -84,16 +86,16 @@ impl Hasher for Fingerprinter {
     }
 }
 
-/// The fingerprint of anything that can be hashed.
-pub(super) fn fingerprint(value: &impl Hash) -> Fingerprint {
-    let mut hasher = Fingerprinter::new();
-    value.hash(&mut hasher);
-    hasher.of()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hash::Hash;
+
+    fn fingerprint(value: &impl Hash) -> Fingerprint {
+        let mut hasher = Fingerprinter::new();
+        value.hash(&mut hasher);
+        hasher.of()
+    }
 
     #[test]
     fn a_million_neighbours_have_different_fingerprints_in_either_half() {

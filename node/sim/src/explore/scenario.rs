@@ -15,9 +15,9 @@ pub struct Scenario {
     pub name: &'static str,
     /// One line.
     pub about: &'static str,
-    /// Bounds for a few seconds.
+    /// Bounds for a few seconds, with all kinds of faults.
     pub quick: Bounds,
-    /// Bounds for a minute or two.
+    /// The same for a minute, and a gigabyte or two.
     pub deep: Bounds,
     /// A bug planted into every server.
     pub bug: Option<Bug>,
@@ -59,8 +59,8 @@ impl Scenario {
 const ESTABLISHED: Scenario = Scenario {
     name: "established",
     about: "an established leader of three, one write under way",
-    quick: Bounds { depth: 5, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
-    deep: Bounds { depth: 8, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
+    quick: Bounds { depth: 4, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
+    deep: Bounds { depth: 7, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
     bug: None,
     begin: |state| {
         lead(state);
@@ -91,8 +91,8 @@ const LEADER_CHANGE: Scenario = Scenario {
 const COLD_START: Scenario = Scenario {
     name: "cold-start",
     about: "three servers have started on empty disks",
-    quick: Bounds { depth: 5, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
-    deep: Bounds { depth: 8, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
+    quick: Bounds { depth: 4, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
+    deep: Bounds { depth: 7, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
     bug: None,
     begin: |state| (0..3).for_each(|at| state.make(Move::Start(at))),
 };
@@ -100,7 +100,7 @@ const COLD_START: Scenario = Scenario {
 const RETURNING: Scenario = Scenario {
     name: "returning",
     about: "a former leader with an abandoned proposal returns, and is to be told TRUNC",
-    quick: Bounds { depth: 5, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
+    quick: Bounds { depth: 4, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
     deep: Bounds { depth: 8, crashes: 2, partitions: 1, timeouts: 2, writes: 0 },
     bug: None,
     begin: |state| {

@@ -7,7 +7,7 @@
 use super::fingerprint::{Fingerprint, Fingerprints};
 use super::state::State;
 use super::{Bounds, Counterexample, Explored, Finding, Move, Scenario};
-use crate::world::Reached;
+use crate::run::Reached;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

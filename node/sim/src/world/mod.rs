@@ -36,7 +36,6 @@ pub use agenda::Due;
 pub use clients::ClientEvent;
 pub use journal::{Entry, Record, describe};
 pub use settings::{Range, Regions, Settings};
-pub(crate) use untimed::Reached;
 pub use wire::{Side, Site, WireId};
 pub use zab_core::Bug;
 

@@ -7,12 +7,9 @@
 use super::agenda::Agenda;
 use super::wire::{Handle, Item, Side, Site, Wire, WireId};
 use super::{Due, Host, World, clock, describe};
-use std::collections::BTreeMap;
+use crate::run::Reached;
 use std::hash::{Hash, Hasher};
 use zab_core::{ConnId, Event, Server};
-
-/// Where a transition of [`zab_core::Trace`] was reached, and how often.
-pub(crate) type Reached = BTreeMap<(&'static str, &'static str), u64>;
 
 /// As if refused often enough already: a dial that is tried again later is one that arrives later.
 const LAST_TRY: u8 = u8::MAX;
