@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod diagram;
 pub mod dice;
 pub mod disk;
+pub mod explore;
 pub mod load;
 pub mod properties;
 pub mod run;

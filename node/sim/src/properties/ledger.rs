@@ -1,6 +1,7 @@
 //! What has happened so far, as far as the properties ask: the history variables of the specification.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use zab_wire::Zxid;
 
 /// A server, numbered from 0.
@@ -220,6 +221,25 @@ impl Ledger {
             trees: BTreeMap::new(),
             servers: vec![ServerLedger::default(); usize::from(servers)],
         }
+    }
+
+    /// Hashes what tells two pasts apart for the properties. Who had a tree first is only ever named in a
+    /// message, and so is left out.
+    pub(crate) fn identify(&self, into: &mut impl Hasher) {
+        let Self {
+            voters,
+            broadcasts,
+            primaries,
+            history,
+            predecessors,
+            leading,
+            established,
+            trees,
+            servers,
+        } = self;
+        (voters, broadcasts, primaries, history, predecessors, leading, established, servers).hash(into);
+        trees.len().hash(into);
+        trees.iter().for_each(|(zxid, (digest, _))| (zxid, digest).hash(into));
     }
 
     /// A server's page.

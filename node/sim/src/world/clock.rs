@@ -29,6 +29,12 @@ impl Clock {
         Now { mono_ms: local_us / 1_000, wall_ms: BEGAN_WALL_MS + since_ms + self.wall_off_ms }
     }
 
+    /// Sets the monotonic clock forward to `mono_ms`, unless it is there already.
+    pub(super) fn show_at_least(&mut self, mono_ms: u64, world_us: u64) {
+        let local_us = self.offset_us + scale(world_us, self.rate_ppm, MILLION);
+        self.offset_us += (mono_ms * 1_000).saturating_sub(local_us);
+    }
+
     /// When the monotonic clock reaches `mono_ms`, in the world's us.
     pub(super) fn reaches_at_us(&self, mono_ms: u64) -> u64 {
         let local_us = (mono_ms * 1_000).saturating_sub(self.offset_us);

@@ -91,6 +91,10 @@ impl Journal {
         *self.reached.entry((trace.name(), trace.branch())).or_default() += 1;
     }
 
+    pub(super) fn take_reached(&mut self) -> BTreeMap<(&'static str, &'static str), u64> {
+        std::mem::take(&mut self.reached)
+    }
+
     pub(super) fn reached(&self) -> &BTreeMap<(&'static str, &'static str), u64> {
         &self.reached
     }

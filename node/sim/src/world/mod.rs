@@ -8,7 +8,7 @@
 //! Rooms: `agenda` what is due when · `wire` connections · `votes` election ports · `host`, `disk`, `clock`
 //! a machine · `network` how things travel · `process` what a server's process does · `action` what is done
 //! from outside · `clients` the clients' ends · `peek` what comes next · `journal` what is written down ·
-//! `census` what is counted.
+//! `census` what is counted · `untimed` the same world without an order of time, for [`crate::explore`].
 //!
 //! What servers learn later joins here: new messages travel by themselves (a lane carries any
 //! [`zab_wire::quorum::QuorumMessage`] and any frame), new effects are a case in `process`, new promises a
@@ -28,6 +28,7 @@ mod peek;
 mod process;
 mod settings;
 mod store;
+mod untimed;
 mod votes;
 mod wire;
 
