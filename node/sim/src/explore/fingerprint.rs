@@ -9,6 +9,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 pub(super) type Fingerprint = u128;
 
 /// A set of fingerprints; they are chance already, and need no hashing.
+#[expect(clippy::disallowed_types, reason = "only asked whether it contains one: its order is never seen")]
 pub(super) type Fingerprints = std::collections::HashSet<Fingerprint, BuildHasherDefault<Lowest64>>;
 
 /// Takes a fingerprint's lower half for its hash.

@@ -5,7 +5,6 @@ use super::model::{Crash, Lie, Op, Stop, World};
 use super::{Evidence, SimFolder};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
-use std::collections::HashSet;
 use zab_storage::{Options, Storage};
 
 fn crashes() -> impl Strategy<Value = Crash> {
@@ -80,10 +79,11 @@ fn damage_that_nothing_makes_good_is_refused_and_never_believed() {
 
 /// An explorer of all states keeps those it has seen in a set.
 #[test]
+#[expect(clippy::disallowed_types, reason = "it is about hashing; its order is never seen")]
 fn a_storage_is_a_value() {
     let opened = Storage::open_in(SimFolder::new("disk"), Options::default());
     let (mut storage, _) = opened.unwrap_or_else(|refused| panic!("{}", refused.error));
-    let mut seen = HashSet::from([storage.clone()]);
+    let mut seen = std::collections::HashSet::from([storage.clone()]);
     storage.set_accepted_epoch(1).unwrap();
     assert!(seen.insert(storage.clone()));
     storage.set_accepted_epoch(1).unwrap();
