@@ -1,4 +1,5 @@
 //! Explores a scenario: `explore NAME [DEPTH CRASHES PARTITIONS TIMEOUTS WRITES [THREADS [BUG]]]`.
+#![expect(clippy::disallowed_types, reason = "it tells how long exploring takes")]
 #![expect(clippy::print_stdout, reason = "it is a command")]
 
 use std::time::Instant;

@@ -7,6 +7,7 @@
 //! `figures.json`, the plots, and the tables between the marks of `SCALE.md` beside the folder, if it is
 //! there. With `--redraw` only plots and tables, from the figures that are kept. Time is virtual: every run gives
 //! the same numbers, on every machine.
+#![expect(clippy::disallowed_types, reason = "it tells how long measuring takes, outside of the worlds")]
 
 mod plots;
 mod tables;
