@@ -15,6 +15,7 @@ pub mod properties;
 pub mod run;
 pub mod scale;
 pub mod script;
+pub mod stage;
 pub mod traces;
 pub mod world;
 
