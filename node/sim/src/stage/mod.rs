@@ -15,7 +15,7 @@ use zab_wire::client::{Acl, Request};
 use zab_wire::{SessionId, Zxid};
 
 /// How long is waited for anything, ms.
-const PATIENCE_MS: u64 = 60_000;
+pub const PATIENCE_MS: u64 = 60_000;
 /// Nothing takes so many events.
 const EVENTS_MAX: u64 = 1_000_000;
 
@@ -101,14 +101,21 @@ impl Stage {
         &self.entries[known..]
     }
 
-    /// Lets one thing happen, if one is due now; no time passes. Says whether one was.
-    pub fn step(&mut self) -> bool {
-        let due = self.world.next_at_us().is_some_and(|at_us| at_us <= self.world.now_us());
+    /// Lets the next thing happen, if it is due within so much time; says whether it was.
+    pub fn step_within(&mut self, ms: u64) -> bool {
+        let until_us = self.world.now_us() + ms * 1_000;
+        let due = self.world.next_at_us().is_some_and(|at_us| at_us <= until_us);
         if due {
             self.world.fire_next();
             self.collect();
         }
         due
+    }
+
+    /// Whether nothing is due now.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.world.next_at_us().is_none_or(|at_us| at_us > self.world.now_us())
     }
 
     /// Lets everything happen that is due now; no time passes.

@@ -7,7 +7,7 @@
 //!
 //! Rooms: `agenda` what is due when · `wire` connections · `votes` election ports · `host`, `disk`, `clock`
 //! a machine · `network` how things travel · `process` what a server's process does · `action` what is done
-//! from outside · `clients` the clients' ends · `peek` what comes next · `journal` what is written down ·
+//! from outside · `clients` the clients' ends · `peek` what is under way · `journal` what is written down ·
 //! `census` what is counted · `untimed` the same world without an order of time, for [`crate::explore`].
 //!
 //! What servers learn later joins here: new messages travel by themselves (a lane carries any
