@@ -15,7 +15,7 @@ pub struct Impossible {
     pub why: &'static str,
 }
 
-/// A peer has to break the protocol: `node/core/tests` forge its messages, one test each.
+/// A peer has to break the protocol: `node/sim/tests/protocol` forges its messages.
 const BROKEN_PEER: &str = "only a peer that breaks the protocol brings it about";
 
 /// Reasons that belong to a role's end come up twice: as the end of the role, and as what follows.

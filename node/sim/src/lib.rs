@@ -2,7 +2,7 @@
 //!
 //! The world ([`world::World`]) runs the very servers that `zab-node` runs, with virtual time, connections
 //! as TCP gives them, and disks that do what fsync promises and no more. Whatever happens in it is looked at
-//! by the [`properties`] after every step.
+//! by the [`properties`] after every step. What happens is drawn ([`run`]), or directed by hand ([`stage`]).
 #![forbid(unsafe_code)]
 
 pub mod coverage;
@@ -15,6 +15,7 @@ pub mod properties;
 pub mod run;
 pub mod scale;
 pub mod script;
+pub mod stage;
 pub mod traces;
 pub mod world;
 

@@ -12,11 +12,10 @@
 //! A script whose first line is `# expects: PROPERTY` shows how that property is broken; every other one must
 //! keep every promise ([`Played::verdict`]).
 
-mod client;
 mod command;
 mod lines;
+mod player;
 mod recorded;
-mod stage;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +24,7 @@ pub(crate) use lines::{Connections, Names, operation};
 use crate::run::{Parameters, Step};
 use crate::world::Entry;
 use command::Command;
-use stage::Stage;
+use player::Player;
 use std::fmt;
 
 /// How the first line of a script says which property is broken in it.
@@ -135,26 +134,22 @@ struct Performance {
 }
 
 fn play_by_hand(blocks: &[Block<'_>]) -> Result<Performance, ScriptError> {
-    let mut stage: Option<Stage> = None;
+    let mut player: Option<Player> = None;
     let mut journals = Vec::new();
     for block in blocks {
         let wrong = |what| ScriptError { line: block.line, what };
-        match (block.command.parse().map_err(wrong)?, &mut stage) {
-            (Command::Servers(settings), stage @ None) => {
-                *stage = Some(Stage::new(*settings));
+        match (block.command.parse().map_err(wrong)?, &mut player) {
+            (Command::Servers(settings), player @ None) => {
+                *player = Some(Player::new(*settings));
                 journals.push(String::new());
             }
             (_, None) => return Err(wrong("a script begins with '> servers N' or '> world …'".to_owned())),
-            (command, Some(stage)) => journals.push(stage.perform(&command).map_err(wrong)?),
+            (command, Some(player)) => journals.push(player.perform(&command).map_err(wrong)?),
         }
     }
-    let Some(mut stage) = stage else { return Ok(Performance::default()) };
-    Ok(Performance {
-        journals,
-        broken: stage.broken(),
-        entries: stage.take_entries(),
-        servers: stage.servers(),
-    })
+    let Some(player) = player else { return Ok(Performance::default()) };
+    let (broken, servers) = (player.broken(), player.servers());
+    Ok(Performance { journals, broken, entries: player.into_entries(), servers })
 }
 
 /// A command, and the comments and blank lines before it.

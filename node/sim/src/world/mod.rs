@@ -7,7 +7,7 @@
 //!
 //! Rooms: `agenda` what is due when · `wire` connections · `votes` election ports · `host`, `disk`, `clock`
 //! a machine · `network` how things travel · `process` what a server's process does · `action` what is done
-//! from outside · `clients` the clients' ends · `peek` what comes next · `journal` what is written down ·
+//! from outside · `clients` the clients' ends · `peek` what is under way · `journal` what is written down ·
 //! `census` what is counted · `untimed` the same world without an order of time, for [`crate::explore`].
 //!
 //! What servers learn later joins here: new messages travel by themselves (a lane carries any
@@ -121,12 +121,9 @@ impl World {
     /// A world in which no server has started.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let ids = |range: std::ops::Range<u16>| range.map(id_of);
-        let ensemble =
-            Ensemble::with_observers(ids(0..settings.voters), ids(settings.voters..settings.servers()));
         let hosts = (0..settings.servers()).map(|at| Host::new(clock(&settings, at))).collect();
         Self {
-            ensemble,
+            ensemble: ensemble(&settings),
             now_us: BEGIN_US,
             agenda: Agenda::default(),
             hosts,
@@ -149,6 +146,14 @@ impl World {
             seen: Vec::new(),
             settings,
         }
+    }
+
+    /// Makes the last voter an observer, for processes that start from now on; until all have, nobody knows
+    /// what is a quorum. The properties go on to count it as a voter: its log may hold what was given up.
+    pub fn demote_last_voter(&mut self) {
+        self.settings.voters -= 1;
+        self.settings.observers += 1;
+        self.ensemble = ensemble(&self.settings);
     }
 
     /// The settings.
@@ -352,6 +357,12 @@ fn clock(settings: &Settings, at: u16) -> Clock {
     let rate_ppm = 1_000_000 - drift_ppm + chance % (2 * drift_ppm + 1);
     let offset_us = if drift_ppm == 0 { 0 } else { (chance >> 32) % 10_000_000 };
     Clock::new(rate_ppm, offset_us)
+}
+
+/// Who votes, and who observes.
+fn ensemble(settings: &Settings) -> Ensemble {
+    let ids = |range: std::ops::Range<u16>| range.map(id_of);
+    Ensemble::with_observers(ids(0..settings.voters), ids(settings.voters..settings.servers()))
 }
 
 /// The configuration of a server.

@@ -115,6 +115,12 @@ impl World {
         }
     }
 
+    /// Hands a server an event out of thin air: a message that no honest peer would send, a connection of a
+    /// stranger. For tests of what a server does about broken peers; a world of honest servers needs it never.
+    pub fn inject(&mut self, at: u16, event: Event) {
+        self.give(at, event);
+    }
+
     /// What arrived while a process was stopped has its turn.
     pub(super) fn go_on(&mut self, at: u16) {
         let host = &mut self.hosts[usize::from(at)];

@@ -1,6 +1,5 @@
-//! A client of a hand-written script: it asks what it is told to, and keeps what it hears.
+//! A client on a stage: it asks what it is told to, and keeps what it hears.
 
-use super::lines::outcome;
 use crate::world::{ClientEvent, Site, World};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -13,35 +12,42 @@ use zab_wire::{SessionId, Zxid};
 /// The session timeout that every client asks for, ms. Nobody pings, so a session ends in time.
 const TIMEOUT_MS: i32 = 2_000;
 
-/// An answer: what its server had seen, and what it says.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) zxid: Zxid,
-    /// The response, or the error's name.
-    pub(super) response: Result<Response, String>,
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The number that the client gave its request.
+    pub xid: i32,
+    /// What the server had seen.
+    pub zxid: Zxid,
+    /// The response, or the error's code.
+    pub response: Result<Response, i32>,
 }
 
+/// How a client stands with its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Link {
+pub enum Link {
     /// The first answer has not come.
     Opening,
+    /// It is let in.
     Open,
     /// The server knows the session no more.
     Expired,
+    /// There is no connection.
     Gone,
 }
 
+/// A client.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
+pub struct Client {
     pub(super) site: Site,
-    pub(super) link: Link,
+    link: Link,
+    welcome: Option<ConnectResponse>,
     session: SessionId,
     last_zxid: Zxid,
     xid: i32,
     asked: VecDeque<(i32, Request)>,
     pub(super) answers: VecDeque<Answer>,
-    /// Its server broke the rules.
-    pub(super) complaint: Option<String>,
+    complaint: Option<String>,
 }
 
 impl Client {
@@ -49,6 +55,7 @@ impl Client {
         Self {
             site,
             link: Link::Gone,
+            welcome: None,
             session: SessionId(0),
             last_zxid: Zxid::ZERO,
             xid: 0,
@@ -58,12 +65,45 @@ impl Client {
         }
     }
 
+    /// How it stands with its server.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        self.link
+    }
+
+    /// What its server answered when it connected last, if it has.
+    #[must_use]
+    pub fn welcome(&self) -> Option<&ConnectResponse> {
+        self.welcome.as_ref()
+    }
+
     /// The session, and the newest zxid seen in it.
-    pub(super) fn session(&self) -> (SessionId, Zxid) {
+    #[must_use]
+    pub fn session(&self) -> (SessionId, Zxid) {
         (self.session, self.last_zxid)
     }
 
-    /// Connects; with `(0, 0)` a new session is asked for.
+    /// Answers that nobody has taken, in order.
+    pub fn answers(&self) -> impl Iterator<Item = &Answer> {
+        self.answers.iter()
+    }
+
+    /// Whether it waits for an answer that may still come.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        match self.link {
+            Link::Opening => true,
+            Link::Open => !self.asked.is_empty(),
+            Link::Expired | Link::Gone => false,
+        }
+    }
+
+    /// The first rule for servers that its server broke, if it broke any.
+    #[must_use]
+    pub fn complaint(&self) -> Option<&str> {
+        self.complaint.as_deref()
+    }
+
     pub(super) fn open(&mut self, world: &mut World, at: u16, (session, last_zxid): (SessionId, Zxid)) {
         let password = if session.0 == 0 { vec![0; 16] } else { session_password(session) };
         let hello = ConnectRequest {
@@ -75,6 +115,7 @@ impl Client {
         };
         (self.session, self.last_zxid) = (session, last_zxid);
         self.asked.clear();
+        self.welcome = None;
         self.link = if world.client_connects(self.site, at, hello) { Link::Opening } else { Link::Gone };
     }
 
@@ -83,8 +124,7 @@ impl Client {
         self.link = Link::Gone;
     }
 
-    /// Asks; what is asked without a connection is lost.
-    pub(super) fn ask(&mut self, world: &mut World, request: Request) {
+    pub(super) fn ask(&mut self, world: &mut World, request: Request) -> i32 {
         self.xid += 1;
         let mut body = Writer::new();
         request.encode_body(&mut body);
@@ -92,15 +132,7 @@ impl Client {
         if world.client_sends(self.site, header, Bytes::from(body.into_inner())) {
             self.asked.push_back((self.xid, request));
         }
-    }
-
-    /// Whether it waits for an answer that may still come.
-    pub(super) fn waits(&self) -> bool {
-        match self.link {
-            Link::Opening => true,
-            Link::Open => !self.asked.is_empty(),
-            Link::Expired | Link::Gone => false,
-        }
+        self.xid
     }
 
     pub(super) fn hears(&mut self, event: ClientEvent) {
@@ -118,11 +150,15 @@ impl Client {
 
     fn welcomed(&mut self, frame: &[u8]) {
         match ConnectResponse::from_slice(frame) {
-            Ok(welcome) if welcome.session.0 != 0 => {
-                self.session = welcome.session;
-                self.link = Link::Open;
+            Ok(welcome) => {
+                if welcome.session.0 == 0 {
+                    self.link = Link::Expired;
+                } else {
+                    self.session = welcome.session;
+                    self.link = Link::Open;
+                }
+                self.welcome = Some(welcome);
             }
-            Ok(_) => self.link = Link::Expired,
             Err(error) => self.complaint = Some(error.to_string()),
         }
     }
@@ -141,9 +177,9 @@ impl Client {
         let response = if header.error == 0 {
             Ok(Response::decode(&request, input.rest()).map_err(|error| error.to_string())?)
         } else {
-            Err(outcome(header.error).into_owned())
+            Err(header.error)
         };
-        self.answers.push_back(Answer { zxid: header.zxid, response });
+        self.answers.push_back(Answer { xid, zxid: header.zxid, response });
         Ok(())
     }
 }
