@@ -37,6 +37,7 @@ use chance::below;
 use faults::{no_space, sync_failed};
 use file::File;
 use names::Names;
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::Path;
@@ -55,14 +56,20 @@ pub struct SimFolder {
     names: Names,
     /// The log file changed last.
     active: Option<String>,
+    /// Files in which a bit flipped.
+    flipped: BTreeSet<String>,
     evidence: Evidence,
 }
 
 /// All but the evidence.
 impl PartialEq for SimFolder {
     fn eq(&self, other: &Self) -> bool {
-        let Self { faults, path, names, active, evidence: _ } = self;
-        *faults == other.faults && *path == other.path && *names == other.names && *active == other.active
+        let Self { faults, path, names, active, flipped, evidence: _ } = self;
+        *faults == other.faults
+            && *path == other.path
+            && *names == other.names
+            && *active == other.active
+            && *flipped == other.flipped
     }
 }
 
@@ -70,7 +77,7 @@ impl Eq for SimFolder {}
 
 impl Hash for SimFolder {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.faults, &self.path, &self.names, &self.active).hash(state);
+        (&self.faults, &self.path, &self.names, &self.active, &self.flipped).hash(state);
     }
 }
 
@@ -83,6 +90,7 @@ impl SimFolder {
             path: Arc::from(Path::new(path)),
             names: Names::default(),
             active: None,
+            flipped: BTreeSet::new(),
             evidence: Evidence::default(),
         }
     }
@@ -114,16 +122,18 @@ impl SimFolder {
         self.names.lose_power(chance, self.faults.reordered, &mut self.evidence);
     }
 
-    /// Flips one bit on the medium, in a log or snapshot file that is not being written. (At the end of the log
-    /// such damage cannot be told from a torn write: the format has no way to notice it. Nor has it, when a second bit
-    /// flips in the same record.) Gives the file; `None` when
-    /// there is none.
+    /// Flips one bit on the medium, in a log or snapshot file that is not being written and in which none flipped
+    /// before. Gives the file; `None` when there is none.
+    ///
+    /// Other damage cannot be noticed in ZooKeeper's format, by whatever code: at the end of the log it looks like a
+    /// torn write, and a second flip in a record (one in its length, one in its end) like one that was cut short.
     pub fn bit_flip(&mut self, chance: &mut dyn Chance) -> Option<String> {
         let active = self.active_log();
         let closed = self
             .names
             .files()
-            .filter(|(name, file)| file.len() > 0 && Some(*name) != active.as_ref() && is_numbered(name));
+            .filter(|(name, file)| file.len() > 0 && Some(*name) != active.as_ref() && is_numbered(name))
+            .filter(|(name, _)| !self.flipped.contains(*name));
         let closed: Vec<String> = closed.map(|(name, _)| name.clone()).collect();
         if closed.is_empty() {
             return None;
@@ -133,6 +143,7 @@ impl SimFolder {
         let at = below(chance, file.len());
         file.flip(at, below(chance, 8));
         self.evidence.bits_flipped += 1;
+        self.flipped.insert(name.clone());
         Some(name.clone())
     }
 
@@ -140,6 +151,7 @@ impl SimFolder {
     pub fn wipe(&mut self) {
         self.names = Names::default();
         self.active = None;
+        self.flipped.clear();
     }
 
     /// The log file that is being written: the one changed last or, when that is gone, the newest.
