@@ -127,3 +127,38 @@ fn failures_shrink_to_a_few_steps_that_fail_alike() {
         assert_eq!(healthy.broken, None, "{}: without the bug the same steps do no harm", bug.name());
     }
 }
+
+/// A world in which nothing goes wrong, with these parameters on top.
+fn quiet(words: &[&str]) -> Option<&'static str> {
+    let mut parameters = Parameters::draw(1);
+    let common = [
+        "voters=3",
+        "observers=0",
+        "tick_ms=100",
+        "sync_limit=5",
+        "init_limit=5",
+        "faults=none",
+        "load_ms=500",
+    ];
+    for word in common.iter().chain(words) {
+        parameters.set(word).expect("a parameter");
+    }
+    draw_safely(&parameters, Options::default())
+        .expect("no panic")
+        .broken
+        .map(|(_, violation)| violation.property)
+}
+
+/// The liveness phase says no to worlds that cannot live.
+#[test]
+fn a_world_that_cannot_recover_or_answer_is_told_so() {
+    let usual = ["delay_us=100..1000", "disk_us=0..0", "straggle_permille=0", "op_timeout_ms=1000"];
+    assert_eq!(quiet(&usual), None);
+    let far = ["delay_us=3000000..3000000", "disk_us=0..0", "straggle_permille=0", "op_timeout_ms=60000"];
+    assert_eq!(quiet(&far), Some("Recovers"), "messages take longer than anybody waits");
+    let stuck =
+        ["delay_us=100..1000", "disk_us=9000000..9000000", "straggle_permille=0", "op_timeout_ms=60000"];
+    assert_eq!(quiet(&stuck), Some("Recovers"), "disks take longer than initLimit");
+    let hasty = ["delay_us=2000..2000", "disk_us=0..0", "straggle_permille=0", "op_timeout_ms=1"];
+    assert_eq!(quiet(&hasty), Some("Answers"), "clients hang up before an answer can be there");
+}
