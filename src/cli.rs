@@ -251,7 +251,7 @@ Examples:
   zabchaos simulate --seeds 8000 --coverage          which transitions of the protocol that reaches
   zabchaos simulate --seeds 1000 --bug elect-any     plant a bug and see it caught
   zabchaos simulate --explore all                    every scenario, a few moves deep: seconds
-  zabchaos simulate --explore leader-change --deep   a minute or less, up to two gigabytes
+  zabchaos simulate --explore leader-change --deep   eight moves deep: up to a minute, and two gigabytes
   zabchaos simulate --explore returning --bug skip-truncate
                     --bounds depth=20,crashes=0,partitions=0,timeouts=0
                                                      the shortest way to what a bug breaks";
