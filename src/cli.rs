@@ -2,10 +2,12 @@
 //!
 //! Values stay text here on purpose: then every bad one is refused by one place, in one sentence.
 
+use crate::report::format::wrap;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use zab_sim::explore::Scenario;
 
 const EXIT_STATUSES: &str = "\
 Exit status:
@@ -77,10 +79,11 @@ pub(crate) enum Command {
         left running, however it ends."
     )]
     Test(Box<TestArgs>),
-    /// The same on virtual nodes, without processes; or a swarm of drawn worlds
+    /// The same on virtual nodes, without processes; a swarm of drawn worlds; or small worlds in every order
     #[command(
         before_help = "Runs the nodes' protocol in a deterministic world: virtual time, network and disks, all from \
-        the seed. Many times faster than real time, and every run can be repeated."
+        the seed. Many times faster than real time, and every run can be repeated. Or explores small worlds in \
+        every order in which things may happen."
     )]
     Simulate(Box<SimulateArgs>),
     /// Judge a recorded history again
@@ -223,13 +226,18 @@ pub(crate) struct PlanArgs {
 }
 
 const SIMULATE_EXAMPLES: &str = "\
-Two ways to use it, told apart by what is typed:
+Three ways to use it, told apart by what is typed:
   One planned run, as soon as any option under Cluster, Load, Faults or Run is given, save
   --seed, --bug and --json: the same plan, faults, workload, history, checks and report as
   zabchaos test, stored under results/. The same seed gives the same run, byte for byte.
   Drawn worlds (a swarm) otherwise: each seed draws a small cluster, its speeds, its clients
   and the faults that exist in it; the protocol's properties are checked after every step,
   and a bounded recovery in the end. A broken world is made short and stored as a script.
+  Small worlds in every order, with --explore: no chance, but every way on from where three
+  servers begin, a move at a time: a message arrives, a disk is done, a deadline comes, a
+  server is killed, the network splits. What is broken comes with the shortest list of moves.
+  Valid means: nothing is broken within the bounds; it says whether states are left beyond.
+  Ctrl-C ends it some thousand states later, and what was explored until then is told.
 
 Examples:
   zabchaos simulate --nemesis partition,pause,kill   one planned run of 30 virtual seconds
@@ -241,14 +249,37 @@ Examples:
   zabchaos simulate --seed 17 --trace                …and who told whom what in it
   zabchaos simulate --script results/seed-17.txt     play a broken run that was made short
   zabchaos simulate --seeds 8000 --coverage          which transitions of the protocol that reaches
-  zabchaos simulate --seeds 1000 --bug elect-any     plant a bug and see it caught";
+  zabchaos simulate --seeds 1000 --bug elect-any     plant a bug and see it caught
+  zabchaos simulate --explore all                    every scenario, a few moves deep: seconds
+  zabchaos simulate --explore leader-change --deep   eight moves deep: up to a minute, and two gigabytes
+  zabchaos simulate --explore returning --bug skip-truncate
+                    --bounds depth=20,crashes=0,partitions=0,timeouts=0
+                                                     the shortest way to what a bug breaks";
+
+/// The scenarios with what each is about.
+fn scenarios() -> String {
+    let about = |scenario: &Scenario| wrap(scenario.about, 75).join("\n                 ");
+    let lines =
+        Scenario::ALL.iter().map(|scenario| format!("\n  {:<13}  {}", scenario.name, about(scenario)));
+    let text = "Scenarios (--explore): where three servers begin:".to_owned();
+    lines.fold(text, |text, line| text + &line) + "\n  all            each of them"
+}
+
+const BOUNDS: &str = "\
+Bounds (--bounds): how far exploring goes from there. Those that are not named are the
+scenario's own, quick ones or with --deep. States multiply: some 20 KB each while it waits.
+  depth       moves at most
+  crashes     kills at most
+  partitions  splits of the network at most
+  timeouts    deadlines at most for which a clock has to move
+  writes      writes of clients at most, beyond those of the scenario";
 
 /// `zabchaos simulate`.
 #[derive(Debug, Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = format!("{SIMULATE_EXAMPLES}\n\n{TARGETS}\n\n{SHAPES}\n\n{}\n\n{EXIT_STATUSES}\n\n\
-        Durations carry a unit and are virtual: 500ms, 30s, 2m. Lists are separated by commas.", bugs()),
+    after_help = format!("{SIMULATE_EXAMPLES}\n\n{}\n\n{BOUNDS}\n\n{TARGETS}\n\n{SHAPES}\n\n{}\n\n{EXIT_STATUSES}\n\n\
+        Durations carry a unit and are virtual: 500ms, 30s, 2m. Lists are separated by commas.", scenarios(), bugs()),
 )]
 pub(crate) struct SimulateArgs {
     /// What is planned, if something is.
@@ -261,7 +292,8 @@ pub(crate) struct SimulateArgs {
     /// The first of their seeds [default: 1]
     #[arg(long, value_name = "NUMBER", help_heading = "Drawn worlds")]
     pub(crate) from: Option<String>,
-    /// How many worlds go on at a time; changes nothing but the time it takes [default: one a core]
+    /// How many worlds go on at a time, or on how many threads to explore; changes nothing but the time it
+    /// takes [default: one a core]
     #[arg(long, value_name = "N", help_heading = "Drawn worlds")]
     pub(crate) threads: Option<String>,
     /// Go on behind the first broken world
@@ -282,6 +314,17 @@ pub(crate) struct SimulateArgs {
     /// Play a script of steps, such as a shrunk run left
     #[arg(long, value_name = "FILE", help_heading = "Drawn worlds")]
     pub(crate) script: Option<PathBuf>,
+
+    /// Explore this scenario in every order: established, leader-change, cold-start, returning, or all
+    /// (explained below)
+    #[arg(long, value_name = "NAME", help_heading = "Small worlds in every order")]
+    pub(crate) explore: Option<String>,
+    /// Within the deep bounds of the scenario and not the quick ones
+    #[arg(long, help_heading = "Small worlds in every order")]
+    pub(crate) deep: bool,
+    /// Within other bounds, such as depth=8,crashes=2 (explained below)
+    #[arg(long, value_name = "LIST", help_heading = "Small worlds in every order")]
+    pub(crate) bounds: Option<String>,
 
     /// The options that were typed, in no order: defaults do not tell which way is meant.
     #[arg(skip)]

@@ -2,10 +2,12 @@
 //!
 //! After `parse` nobody re-checks an argument.
 
+mod explore;
 mod names;
 mod parse;
 mod simulate;
 
+pub(crate) use explore::{ExploreRequest, typed_bounds};
 pub(crate) use names::unknown_name;
 pub(crate) use parse::{Known, Request, parse};
 pub(crate) use simulate::{Simulate, SwarmRequest, parse_simulate};

@@ -1,12 +1,15 @@
 //! `zabchaos simulate` from outside: the same bytes for the same seed, a clean run that is valid and not vacuous,
-//! replay, every planted bug caught, swarms that do not depend on threads, Ctrl-C, and what is refused.
+//! replay, every planted bug caught, swarms that do not depend on threads, a broken world made short and played,
+//! drawn and covered transitions, small worlds in every order, Ctrl-C, and what is refused.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use zab_sim::coverage::{Coverage, impossible};
 
 /// A folder of its own for the tool to run in.
 struct Place {
@@ -132,10 +135,12 @@ fn every_planted_bug_is_caught_either_way() {
     for line in planted.lines() {
         let bug = line.split(' ').next().unwrap();
         let place = Place::new();
-        let (status, told) = place.run(&format!("simulate --seeds 100 --bug {bug}"));
+        // Making it short takes longer than finding it; another test does.
+        let (status, told) = place.run(&format!("simulate --seeds 100 --bug {bug} --no-shrink"));
         assert_eq!(status, Some(1), "{bug}: {told}");
         let again = told.lines().find_map(|line| line.strip_prefix("again: zabchaos "));
-        let (status, told) = place.run(again.expect("it says how to see it again"));
+        let again = again.expect("it says how to see it again");
+        let (status, told) = place.run(&format!("{again} --no-shrink"));
         assert_eq!(status, Some(1), "{bug}: {told}");
         assert!(told.contains(" is broken at "), "{bug}: {told}");
 
@@ -160,11 +165,11 @@ fn a_swarm_is_the_same_whatever_the_threads() {
     for words in [
         "simulate --seeds 24",
         "simulate --seeds 24 --bug skip-truncate --keep-going",
-        "simulate --bug elect-any",
+        "simulate --bug elect-any --no-shrink",
     ] {
         assert_eq!(told(&format!("{words} --threads 1")), told(&format!("{words} --threads 4")), "{words}");
     }
-    assert!(!place.path().join("results").exists(), "a swarm stores nothing");
+    assert!(!place.path().join("results").exists(), "only a script is ever stored");
 }
 
 #[test]
@@ -190,11 +195,197 @@ fn a_swarm_says_its_seeds_first_and_sums_up() {
     assert_eq!(broken["parameters"]["bug"], "local-sync");
 }
 
+/// The script of a broken world, as text, and where it is.
+fn script_of(place: &Place) -> (String, String) {
+    let entries = fs::read_dir(place.path().join("results")).expect("a script is stored");
+    let names: Vec<String> =
+        entries.filter_map(Result::ok).map(|one| one.file_name().to_string_lossy().into_owned()).collect();
+    let [name] = names.as_slice() else { panic!("one script and nothing else: {names:?}") };
+    let path = format!("results/{name}");
+    (fs::read_to_string(place.path().join(&path)).expect("it was just listed"), path)
+}
+
+#[test]
+fn a_broken_world_is_made_short_and_its_script_plays() {
+    let place = Place::new();
+    let (status, told) = place.run("simulate --seeds 100 --bug skip-truncate");
+    assert_eq!(status, Some(1), "{told}");
+    let (script, path) = script_of(&place);
+    let short = told.lines().find_map(|line| line.strip_prefix("made short: ")).expect("it is made short");
+    let (left, rest) = short.split_once(" of ").unwrap();
+    let all = rest.split_once(" steps are left after ").unwrap().0;
+    let (left, all): (usize, usize) = (left.parse().unwrap(), all.parse().unwrap());
+    assert!(left >= 1 && left * 5 < all, "{short}");
+    assert_eq!(told.lines().filter(|line| line.starts_with("  at ")).count(), left, "each is told: {told}");
+    assert_eq!(script.lines().filter(|line| line.starts_with("> at ")).count(), left, "{script}");
+    let command = format!("simulate --script {path}");
+    assert!(told.contains(&format!("\nscript    zabchaos {command}\n")), "{told}");
+    let property = script.lines().next().and_then(|line| line.strip_prefix("# expects: "));
+    let property = property.unwrap_or_else(|| panic!("the script says what is broken: {script}"));
+    assert!(told.contains(&format!("\n  {property}: ")), "it is what the seed broke: {told}");
+    let seed = told.split("\nseed ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a seed is named");
+    assert_eq!(path, format!("results/seed-{seed}-skip-truncate.txt"));
+
+    let output = place.output(&command);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stdout) == script, "played, it is the same text: {}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "", "the property is the one that is expected");
+
+    // Another journal is no failure, but it is told; another property, too.
+    let name = place.path().join("other.txt");
+    fs::write(&name, script.replace("# expects: ", "# expects: Not")).unwrap();
+    let output = place.output("simulate --script other.txt");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&format!("\nNot{property} was to be broken, {property} was: ")));
+    fs::write(&name, format!("{script}nobody said this\n")).unwrap();
+    let output = place.output("simulate --script other.txt");
+    assert!(text(&output.stdout) == script && text(&output.stderr).contains("the journal is not the one"));
+
+    let (status, drawn) = place.run(&format!("{command} --trace"));
+    assert_eq!(status, Some(1), "{drawn}");
+    assert!(is_diagram(&drawn), "{drawn}");
+    let (status, drawn) = place.run(&format!("simulate --seed {seed} --bug skip-truncate --trace"));
+    assert_eq!(status, Some(1), "{drawn}");
+    assert!(drawn.lines().count() < 400 && is_diagram(&drawn), "what is left of it is drawn: {drawn}");
+    assert!(script_of(&place).0 == script, "the same script again");
+}
+
+/// Whether somebody starts and somebody leads in what was drawn.
+fn is_diagram(drawn: &str) -> bool {
+    drawn.contains(" ══ start ") && drawn.contains("leader.established epoch=1 ") && drawn.contains(" votes")
+}
+
+#[test]
+fn a_kept_world_is_drawn_and_nothing_is_stored() {
+    let place = Place::new();
+    let (status, drawn) = place.run("simulate --seed 1 --trace");
+    assert_eq!(status, Some(0), "{drawn}");
+    assert!(drawn.starts_with("seed   1\n") && drawn.ends_with("VALID\n") && is_diagram(&drawn));
+    let (status, told) = place.run("simulate --seeds 100 --bug skip-truncate --no-shrink");
+    assert_eq!(status, Some(1), "{told}");
+    assert!(!told.contains("made short") && !told.contains("script "), "{told}");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "nothing is stored");
+}
+
+#[test]
+fn a_script_that_makes_no_sense_is_refused_with_its_line() {
+    let cases = [
+        ("# a comment\n> servers 3\n\n> fly\n", "line 4: unknown command 'fly'"),
+        ("> world seed=7 voters=many\n> end\n", "line 1: "),
+    ];
+    for (script, sentence) in cases {
+        let place = Place::new();
+        fs::write(place.path().join("bad.txt"), script).unwrap();
+        let output = place.output("simulate --script bad.txt");
+        let told = text(&output.stderr);
+        assert!(told.starts_with(&format!("error: 'bad.txt', {sentence}")), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(254), ""), "{script}");
+    }
+}
+
+#[test]
+fn coverage_lists_each_transition_once_and_knows_the_impossible() {
+    let place = Place::new();
+    let (status, told) = place.run("simulate --seeds 2 --coverage");
+    assert_eq!(status, Some(0), "{told}");
+    let (_, listed) = told.split_once("\ntransitions: ").expect("there is a list");
+    let listed = listed.split_once("\n\n").expect("the verdict is below").0;
+    let mut lines = listed.lines();
+    let title = lines.next().unwrap();
+    let lines: Vec<(&str, &str)> = lines.map(|line| line.trim().split_once("  ").unwrap()).collect();
+    let lines: Vec<(&str, &str)> = lines.into_iter().map(|(name, how)| (name, how.trim())).collect();
+
+    let catalogue: Vec<(&str, &str)> =
+        Coverage::default().rows().map(|(name, branch, ..)| (name, branch)).collect();
+    let names: Vec<String> =
+        catalogue.iter().map(|(name, branch)| format!("{name} {branch}").trim().to_owned()).collect();
+    assert_eq!(lines.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>(), names);
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "each once");
+
+    let never: BTreeSet<String> =
+        impossible().iter().map(|one| format!("{} {}", one.name, one.branch).trim().to_owned()).collect();
+    for (name, how) in &lines {
+        let said = how.starts_with("impossible: ");
+        assert_eq!(said, never.contains(*name), "{name}: {how}");
+        assert!(said || *how == "NOT REACHED" || how.ends_with(" worlds"), "{name}: {how}");
+    }
+    let missing = lines.iter().filter(|(_, how)| *how == "NOT REACHED").count();
+    let possible = names.len() - never.len();
+    assert_eq!(title, format!("{missing} of {possible} possible ones were not reached"));
+    assert!(missing < possible, "some were reached: {told}");
+
+    let (_, json) = place.run("simulate --seeds 2 --coverage --json");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let rows = json["transitions"].as_array().unwrap();
+    let pairs: Vec<(&str, &str)> =
+        rows.iter().map(|row| (row["name"].as_str().unwrap(), row["branch"].as_str().unwrap())).collect();
+    assert_eq!(pairs, catalogue);
+    assert_eq!(rows.iter().filter(|row| row["impossible"].is_string()).count(), never.len());
+}
+
+#[test]
+fn a_small_world_is_explored_in_every_order() {
+    let place = Place::new();
+    let words = "simulate --explore returning";
+    let output = place.output(words);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    let expected = [
+        "returning: a former leader with an abandoned proposal returns, and is to be told TRUNC",
+        "  bounds       depth 4, crashes 2, partitions 1, timeouts 2, writes 0",
+        "  states       1,971; by depth: 1 11 70 349 1,540",
+        "  complete     no: 1,540 states are left at the depth's bound",
+        "  broken       nothing",
+        "VALID",
+    ];
+    for line in expected {
+        assert!(told.lines().any(|told| told == line), "{line}: {told}");
+    }
+    assert!(told.starts_with(expected[0]), "what is explored is told first: {told}");
+    assert!(text(&output.stderr).contains(" moves in "), "how fast it went is told beside");
+    assert_eq!(place.run(&format!("{words} --threads 1")).1, told, "the same on one thread");
+
+    let (status, told) = place.run(&format!("{words} --bounds depth=60,crashes=0,partitions=0,timeouts=0"));
+    assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("  complete     yes: ") && told.contains("learner.log_truncated"), "{told}");
+    let (status, told) = place.run("simulate --explore all --bounds depth=1");
+    assert_eq!(status, Some(0), "{told}");
+    assert_eq!(told.matches("  bounds       depth 1, ").count(), 4, "{told}");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "nothing is stored");
+}
+
+#[test]
+fn what_a_bug_breaks_comes_with_the_shortest_moves() {
+    let place = Place::new();
+    let words = "simulate --explore returning --bug skip-truncate \
+                 --bounds depth=20,crashes=0,partitions=0,timeouts=0";
+    let (status, told) = place.run(words);
+    assert_eq!(status, Some(1), "{told}");
+    assert!(told.contains(", planted bug skip-truncate\n"), "{told}");
+    assert!(told.contains("\n  after 16 moves, and no fewer:\n    1. "), "{told}");
+    assert!(told.contains("\n   16. ") && !told.contains("\n   17. "), "{told}");
+    assert!(told.contains("  broken       PrefixConsistency: ") && told.ends_with("INVALID\n"), "{told}");
+    let again = told.lines().find_map(|line| line.strip_prefix("  again: zabchaos "));
+    assert_eq!(place.run(again.expect("it says how to see it again")), (Some(1), told.clone()));
+
+    let (status, json) = place.run(&format!("{words} --json"));
+    assert_eq!(status, Some(1), "{json}");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["verdict"], &json["bug"]), (&"invalid".into(), &"skip-truncate".into()));
+    let scenario = &json["scenarios"][0];
+    assert_eq!((&scenario["scenario"], &scenario["bounds"]["depth"]), (&"returning".into(), &20.into()));
+    assert_eq!(scenario["broken"]["property"], "PrefixConsistency");
+    assert_eq!(scenario["broken"]["moves"].as_array().map(Vec::len), Some(16));
+    assert_eq!(scenario["by_depth"].as_array().map(Vec::len), Some(16), "{scenario}");
+}
+
 #[test]
 fn ctrl_c_ends_it_and_says_how_far_it_came() {
     let cases = [
         ("simulate --seeds 1000000", "interrupted after "),
         ("simulate --nodes 5 --nemesis kill --time-limit 24m --seed 3", "interrupted: healing and checking"),
+        ("simulate --explore all --bounds depth=9", "interrupted: ending the states under way"),
     ];
     for (words, sentence) in cases {
         let place = Place::new();
@@ -220,6 +411,38 @@ fn what_makes_no_sense_is_one_sentence() {
             "--nodes is of one planned run, but --seeds of drawn worlds: leave one of them out",
         ),
         ("simulate --trace", "--trace draws one world: name it with --seed"),
+        ("simulate --trace --seed 3 --json", "--trace draws for people: leave --json out"),
+        ("simulate --script x --seed 3", "--script says all that is to be played: leave --seed out"),
+        ("simulate --script x --coverage", "--script says all that is to be played: leave --coverage out"),
+        (
+            "simulate --script none.txt",
+            "the script 'none.txt' cannot be read: No such file or directory (os error 2)",
+        ),
+        (
+            "simulate --explore cold-strat",
+            "unknown scenario 'cold-strat': did you mean 'cold-start'? \
+             (known: established, leader-change, cold-start, returning, all)",
+        ),
+        (
+            "simulate --explore all --seed 3",
+            "--seed says nothing to --explore, which goes every way: leave one of them out \
+             (--explore takes --deep, --bounds, --bug, --threads, --json)",
+        ),
+        (
+            "simulate --explore all --nodes 5",
+            "--nodes says nothing to --explore, which goes every way: leave one of them out \
+             (--explore takes --deep, --bounds, --bug, --threads, --json)",
+        ),
+        (
+            "simulate --explore all --bounds depth",
+            "--bounds has 'depth', but takes names with numbers, such as depth=8,crashes=2",
+        ),
+        (
+            "simulate --explore all --bounds depht=3",
+            "unknown bound 'depht': did you mean 'depth'? \
+             (known: depth, crashes, partitions, timeouts, writes)",
+        ),
+        ("simulate --deep", "--deep says how far to explore: name a scenario with --explore"),
         ("simulate --base-port 20000", "unexpected argument '--base-port' found (see --help)"),
         ("simulate --nodes 0", "--nodes is '0', but takes a whole number from 1 to 15"),
         ("simulate --seeds many", "--seeds is 'many', but takes a whole number from 1 to 1000000000"),

@@ -177,7 +177,7 @@ fn concurrency(text: &str, nodes: u16) -> Result<u16, UsageError> {
     })
 }
 
-fn words<'a>(option: &str, list: &'a str) -> Result<Vec<&'a str>, UsageError> {
+pub(super) fn words<'a>(option: &str, list: &'a str) -> Result<Vec<&'a str>, UsageError> {
     let words: Vec<&str> = list.split(',').map(str::trim).collect();
     if words.iter().any(|word| word.is_empty()) {
         return Err(UsageError(format!("{option} is '{list}', but takes names separated by single commas")));

@@ -1,10 +1,11 @@
-//! Which of its two ways `zabchaos simulate` is to go, and with what.
+//! Which of its three ways `zabchaos simulate` is to go, and with what.
 //!
-//! One planned run as soon as an option of the plan is typed; drawn worlds otherwise. Nobody is to be surprised:
-//! options of both ways together are refused.
+//! Small worlds in every order with `--explore`; one planned run as soon as an option of the plan is typed; drawn
+//! worlds otherwise. Nobody is to be surprised: options of several ways together are refused.
 
 use super::Plan;
-use super::parse::{Known, Request, bug, narrow, number, parse_plan, seed};
+use super::explore::{ExploreRequest, parse_explore, threads};
+use super::parse::{Known, Request, bug, number, parse_plan, seed};
 use crate::cli::SimulateArgs;
 use crate::exit::UsageError;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ const OF_SWARM: [&str; 9] = [
     "--script",
     "--coverage",
 ];
+/// Options that a script has.
+const OF_SCRIPT: [&str; 3] = ["--script", "--trace", "--no-color"];
 /// How many worlds are drawn when nobody says how many.
 const SEEDS: u64 = 100;
 
@@ -33,6 +36,8 @@ pub(crate) enum Simulate {
     Planned(Request),
     /// Run drawn worlds.
     Swarm(SwarmRequest),
+    /// Explore small worlds in every order.
+    Explore(ExploreRequest),
 }
 
 /// Drawn worlds.
@@ -68,6 +73,12 @@ pub(crate) fn parse_simulate(
     known: Known<'_>,
     fresh_seed: u64,
 ) -> Result<Simulate, UsageError> {
+    if let Some(scenario) = &args.explore {
+        return parse_explore(scenario, args, known).map(Simulate::Explore);
+    }
+    if let Some(far) = args.typed.iter().find(|typed| ["--deep", "--bounds"].contains(&typed.as_str())) {
+        return Err(UsageError(format!("{far} says how far to explore: name a scenario with --explore")));
+    }
     let is_among = |options: &[&str], typed: &&String| options.contains(&typed.as_str());
     let of_swarm = args.typed.iter().find(|typed| is_among(&OF_SWARM, typed));
     let of_plan = args.typed.iter().find(|typed| !is_among(&OF_SWARM, typed) && !is_among(&OF_BOTH, typed));
@@ -93,25 +104,26 @@ fn swarm(args: &SimulateArgs, known: Known<'_>) -> Result<SwarmRequest, UsageErr
         )));
     }
     if args.script.is_some()
-        && let Some(other) =
-            args.typed.iter().find(|typed| ["--seeds", "--from", "--seed", "--bug"].contains(&typed.as_str()))
+        && let Some(other) = args.typed.iter().find(|typed| !OF_SCRIPT.contains(&typed.as_str()))
     {
         return Err(UsageError(format!("--script says all that is to be played: leave {other} out")));
     }
     if args.trace && seed.is_none() && args.script.is_none() {
         return Err(UsageError("--trace draws one world: name it with --seed".into()));
     }
+    if args.trace && args.plan.json {
+        return Err(UsageError("--trace draws for people: leave --json out".into()));
+    }
     let from = args.from.as_deref().map(|from| number("--from", from, 0..=u64::MAX - 1)).transpose()?;
     let from = seed.or(from).unwrap_or(1);
     let most = (u64::MAX - from).clamp(1, 1_000_000_000);
     let count = args.seeds.as_deref().map(|seeds| number("--seeds", seeds, 1..=most)).transpose()?;
-    let threads = args.threads.as_deref().map(|threads| number("--threads", threads, 1..=256)).transpose()?;
     Ok(SwarmRequest {
         from,
         count: if seed.is_some() { 1 } else { count.unwrap_or(SEEDS.min(most)) },
         named: seed.is_some(),
         bug: bug(args.plan.bug.as_deref(), known)?,
-        threads: threads.map(narrow::<u16>).map(usize::from),
+        threads: threads(args.threads.as_deref())?,
         keep_going: args.keep_going,
         trace: args.trace,
         shrink: !args.no_shrink,
@@ -139,7 +151,7 @@ mod tests {
     fn swarm_of(words: &str) -> SwarmRequest {
         match asked(words).unwrap() {
             Simulate::Swarm(request) => request,
-            Simulate::Planned(request) => panic!("'{words}' is a plan: {request:?}"),
+            other @ (Simulate::Planned(_) | Simulate::Explore(_)) => panic!("'{words}' is {other:?}"),
         }
     }
 
@@ -187,7 +199,9 @@ mod tests {
                  (--from says where seeds begin)",
             ),
             ("--trace", "--trace draws one world: name it with --seed"),
+            ("--trace --seed 3 --json", "--trace draws for people: leave --json out"),
             ("--script x --seed 3", "--script says all that is to be played: leave --seed out"),
+            ("--script x --json", "--script says all that is to be played: leave --json out"),
             ("--seeds 0", "--seeds is '0', but takes a whole number from 1 to 1000000000"),
             ("--threads 0", "--threads is '0', but takes a whole number from 1 to 256"),
             (

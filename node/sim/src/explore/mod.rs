@@ -50,10 +50,11 @@
 //! The number of unique states is a function of the scenario, the bounds and the code of core and world, not of
 //! the machine nor of the number of threads. `node/sim/tests/explore.rs` holds them; a change of the protocol
 //! changes them, and whoever makes one should be able to say why. A state that waits for its turn takes some 20 KB,
-//! one that had it 50 bytes. The deep ones:
+//! one that had it 50 bytes. The deep ones, and any scenario within any bounds:
 //!
 //! ```text
 //! cargo test --release -p zab-sim --test explore -- --ignored --nocapture
+//! zabchaos simulate --explore returning --bounds depth=9,crashes=1
 //! ```
 //!
 //! Rooms: `scenario` where exploring begins · `state` a world with its budgets, its moves, its identity ·
@@ -69,7 +70,7 @@ mod state;
 pub use counterexample::{Counterexample, Finding, Step};
 pub use moves::{Move, Split};
 pub use scenario::Scenario;
-pub use search::explore;
+pub use search::{THREADS, explore, explore_while};
 
 use crate::run::Reached;
 

@@ -10,10 +10,15 @@ use super::{Bounds, Counterexample, Explored, Finding, Move, Scenario};
 use crate::run::Reached;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::Builder;
 
 /// States that are expanded before their successors are put together: enough to keep threads busy, few
 /// enough that equal successors do not pile up.
 const BLOCK: usize = 2_048;
+
+/// The name of the threads that explore. A panic on one of them is caught and is a finding: whoever hooks into
+/// panics knows it by this name.
+pub const THREADS: &str = "explores";
 
 /// A state's number in the order in which they were found.
 type Id = u32;
@@ -21,6 +26,21 @@ type Id = u32;
 /// Explores a scenario within bounds, on so many threads (at least one).
 #[must_use]
 pub fn explore(scenario: &Scenario, bounds: &Bounds, threads: usize) -> Explored {
+    explore_while(scenario, bounds, threads, &mut |_| true)
+}
+
+/// The same, as long as the caller wants it to go on. It is asked every few thousand states, and told what was
+/// explored so far (`by_depth` up to the last whole level).
+///
+/// # Panics
+/// When the servers do before the first move: a planted bug can keep a scenario from its beginning.
+#[must_use]
+pub fn explore_while(
+    scenario: &Scenario,
+    bounds: &Bounds,
+    threads: usize,
+    go_on: &mut dyn FnMut(&Explored) -> bool,
+) -> Explored {
     let root = scenario.start(bounds);
     let mut search = Search {
         found: Fingerprints::default(),
@@ -44,17 +64,22 @@ pub fn explore(scenario: &Scenario, bounds: &Bounds, threads: usize) -> Explored
     let mut level = VecDeque::from([(0, root.clone())]);
     for depth in 1..=bounds.depth {
         let is_last = depth == bounds.depth;
-        let (next, new, finding) = search.go_on(level, is_last, threads.max(1));
+        let before = search.origins.len();
+        let (next, end) = search.go_on(level, is_last, threads.max(1), go_on);
         level = next;
+        let new = search.origins.len() - before;
         if new > 0 {
             search.explored.by_depth.push(new);
-            search.explored.unique_states += new;
             search.explored.deepest = depth;
         }
-        if let Some((parent, step, finding)) = finding {
-            let moves = search.path(parent, step);
-            search.explored.violation = Some(Counterexample::new(root, moves, finding));
-            return search.explored;
+        match end {
+            LevelEnd::Whole => {}
+            LevelEnd::Stopped => break,
+            LevelEnd::Found((parent, step, finding)) => {
+                let moves = search.path(parent, step);
+                search.explored.violation = Some(Counterexample::new(root, moves, finding));
+                break;
+            }
         }
         if new == 0 {
             search.explored.complete = true;
@@ -73,6 +98,15 @@ struct Search {
 
 /// A move that ended in something that must not happen: from which state.
 type Found = (Id, Move, Finding);
+
+/// How far a level was gone through.
+enum LevelEnd {
+    Whole,
+    /// The caller did not want to go on.
+    Stopped,
+    /// To the end of the first block in which something was found.
+    Found(Found),
+}
 
 struct Successor {
     parent: Id,
@@ -93,17 +127,19 @@ struct Piece {
 }
 
 impl Search {
-    /// From all states of a level to those of the next, and how many those are. Ends with the first block in
-    /// which something was found.
+    /// From all states of a level to those of the next.
     fn go_on(
         &mut self,
         mut level: VecDeque<(Id, State)>,
         is_last: bool,
         threads: usize,
-    ) -> (VecDeque<(Id, State)>, usize, Option<Found>) {
+        go_on: &mut dyn FnMut(&Explored) -> bool,
+    ) -> (VecDeque<(Id, State)>, LevelEnd) {
         let mut next = VecDeque::new();
-        let before = self.origins.len();
         while !level.is_empty() {
+            if !go_on(&self.explored) {
+                return (next, LevelEnd::Stopped);
+            }
             let mut block: VecDeque<_> = level.drain(..BLOCK.min(level.len())).collect();
             let share = block.len().div_ceil(threads);
             let mut shares = Vec::new();
@@ -112,21 +148,23 @@ impl Search {
             }
             let found = &self.found;
             let pieces: Vec<Piece> = std::thread::scope(|scope| {
-                let workers: Vec<_> = shares
-                    .into_iter()
-                    .map(|share| scope.spawn(move || expand(share, found, is_last)))
-                    .collect();
+                let work = |share| {
+                    let thread = Builder::new().name(THREADS.to_owned());
+                    let work = move || expand(share, found, is_last);
+                    thread.spawn_scoped(scope, work).expect("the system has room for a thread")
+                };
+                let workers: Vec<_> = shares.into_iter().map(work).collect();
                 workers.into_iter().map(|worker| worker.join().expect("panics are caught within")).collect()
             });
             let mut finding = None;
             for piece in pieces {
                 finding = finding.or(self.take_in(piece, &mut next));
             }
-            if finding.is_some() {
-                return (next, self.origins.len() - before, finding);
+            if let Some(finding) = finding {
+                return (next, LevelEnd::Found(finding));
             }
         }
-        (next, self.origins.len() - before, None)
+        (next, LevelEnd::Whole)
     }
 
     fn take_in(&mut self, piece: Piece, next: &mut VecDeque<(Id, State)>) -> Option<Found> {
@@ -139,6 +177,7 @@ impl Search {
         for Successor { parent, step, fingerprint, state } in successors {
             if self.found.insert(fingerprint) {
                 self.origins.push((parent, step));
+                self.explored.unique_states += 1;
                 let id = Id::try_from(self.origins.len()).expect("2^32 states do not fit into memory");
                 next.extend(state.map(|state| (id, state)));
             }
