@@ -302,7 +302,8 @@ pub(crate) struct SimulateArgs {
     /// Draw who told whom what (with --seed or --script)
     #[arg(long, help_heading = "Drawn worlds")]
     pub(crate) trace: bool,
-    /// Make a broken run short: leave out every step that it stays broken without (the default)
+    /// Make the broken run at which it stops short: leave out every step that it stays broken without
+    /// (the default, but for --keep-going and --json)
     #[arg(long, overrides_with = "no_shrink", help_heading = "Drawn worlds")]
     pub(crate) shrink: bool,
     /// Leave a broken run as it is
