@@ -380,6 +380,25 @@ fn what_a_bug_breaks_comes_with_the_shortest_moves() {
     assert_eq!(scenario["by_depth"].as_array().map(Vec::len), Some(16), "{scenario}");
 }
 
+/// A signal that comes before its handler does kills the process instead: on a busy machine no fixed wait is
+/// long enough. The half second afterwards puts the work under way; without it the same is asserted of work that
+/// has hardly begun.
+fn wait_until_it_heeds_ctrl_c(process: u32) {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let begun = Instant::now();
+    let heeds = || {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process is there");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("proc(5) has it");
+        // Bit 1 is signal 2, SIGINT (proc(5)).
+        u64::from_str_radix(caught.trim(), 16).expect("a mask in hex") & 0b10 != 0
+    };
+    while !heeds() {
+        assert!(begun.elapsed() < PATIENCE, "it never began to heed Ctrl-C");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+}
+
 #[test]
 fn ctrl_c_ends_it_and_says_how_far_it_came() {
     let cases = [
@@ -391,7 +410,7 @@ fn ctrl_c_ends_it_and_says_how_far_it_came() {
         let place = Place::new();
         let begun = Instant::now();
         let child = place.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(1_500));
+        wait_until_it_heeds_ctrl_c(child.id());
         let sent = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
         assert!(sent.unwrap().success());
         let output = child.wait_with_output().unwrap();
