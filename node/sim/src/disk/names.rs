@@ -70,6 +70,17 @@ impl Names {
         Ok(())
     }
 
+    /// The names that were given or taken and are not durably so, oldest first.
+    #[cfg(test)]
+    pub(super) fn not_durable(&self) -> Vec<&str> {
+        let names = self.queue.iter().map(|change| match change {
+            Change::Created { name } | Change::Removed { name, .. } | Change::Renamed { to: name, .. } => {
+                name
+            }
+        });
+        names.map(String::as_str).collect()
+    }
+
     /// Makes every change durable.
     pub(super) fn sync(&mut self) {
         self.queue.clear();

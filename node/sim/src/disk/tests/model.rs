@@ -356,6 +356,15 @@ impl World {
         self.then(result, |world, ()| world.installed(new, behind))
     }
 
+    /// Installs a state, but gets no further than so many operations of the disk.
+    pub(super) fn install_until(&mut self, operations: u32) {
+        self.disk().faults.fuse = Some(operations);
+        let (new, behind) = (snapshot(self.floor, self.serial + 1), self.floor.next());
+        let entries: Vec<LogEntry> = behind.into_iter().map(entry).collect();
+        // The fuse may well burn within; then it is an error.
+        let _ended = self.storage().install_snapshot(&new, &entries);
+    }
+
     fn installed(&mut self, new: Snapshot, behind: Vec<Zxid>) {
         self.durable = behind.len();
         self.log = behind;
