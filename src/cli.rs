@@ -86,12 +86,21 @@ pub(crate) enum Command {
         every order in which things may happen."
     )]
     Simulate(Box<SimulateArgs>),
-    /// Judge a recorded history again
+    /// Judge recorded histories: of stored runs, or of any tool
     #[command(
-        before_help = "Judges a recorded history again: of a stored run, or of a file.\n\nA history that ends in the \
-        middle (the tool was killed) is judged as far as it goes."
+        before_help = "Judges recorded histories: of stored runs, or files of this and other tools.\n\nEvery verdict \
+        comes with its proof: valid with an order that explains every result, invalid with the few operations that \
+        contradict each other. A history that ends in the middle (the tool was killed) is judged as far as it goes."
     )]
     Check(CheckArgs),
+    /// Check the proof of a verdict, with code that shares nothing with what made it
+    #[command(
+        before_help = "Checks a certificate that 'zabchaos check --certificate' wrote against its history, with some fifty \
+        lines of code that share nothing with the checker."
+    )]
+    VerifyCertificate(VerifyArgs),
+    /// Write a history in another format
+    Convert(ConvertArgs),
     /// Run a stored run's plan and fault schedule again
     #[command(
         before_help = "Runs a stored run's plan again, with the same faults against the same nodes at the same times, \
@@ -332,24 +341,131 @@ pub(crate) struct SimulateArgs {
     pub(crate) typed: Vec<String>,
 }
 
+const MODELS: &str = "\
+Models (--model), each one object a key; without the option, what the operations imply:
+  register      read, write                          initially null
+  cas-register  and cas [old,new]                    initially null
+  kv            get, put, append on strings          initially \"\"
+  counter       add (inc, dec) of numbers, read      initially 0
+  list          append, read of the whole list       initially []
+  set           add, remove, read of the whole set   initially []
+  element-set   add, remove, contains                initially nothing is in it
+  queue         enqueue, dequeue; null: it is empty  initially empty
+  lock          acquire, release                     initially free";
+
+const PROMISES: &str = "\
+Promises (--promise):
+  lin       linearizable: every operation takes effect at one moment between call and return
+  sync-lin  ZooKeeper after a sync: updates are linearizable, and so are reads behind a sync
+            of their session
+  osc       ZooKeeper without one: updates are linearizable, and each session sees their order
+            without going back; a stale read is counted, and allowed
+  session   each session goes forward and sees its own updates
+All but lin are about registers, and need the server's stamps (zxids, revisions).";
+
+const FORMATS: &str = "\
+Formats (--format, --from, --to); without the option, what the content tells:
+  jsonl       history.jsonl, one JSON object a line, as runs are recorded
+  columns     the same in binary columns: small, and read in no time
+  edn         Jepsen's history.edn, Knossos' and Porcupine's files: maps of :process :type :f :value
+  jepsen-log  lines of a Jepsen log: INFO  jepsen.util - PROCESS :TYPE :F VALUE
+  elle        Elle's list-append transactions in EDN, of one operation each
+  tsv         one operation a line: process key op a b call ret status out rev";
+
 /// `zabchaos check`.
 #[derive(Debug, Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = format!("Examples:\n  zabchaos check results/latest\n  zabchaos check history.jsonl --json\n  \
-        zabchaos check etcd_000.log\n\n{EXIT_STATUSES}"),
+        zabchaos check store/*/latest/history.edn\n  zabchaos check history.edn --certificate proof.json\n  \
+        zabchaos verify-certificate history.edn proof.json\n\n{MODELS}\n\n{PROMISES}\n\n{FORMATS}\n\n{EXIT_STATUSES}"),
 )]
 pub(crate) struct CheckArgs {
-    /// A run's folder, or a history file: history.jsonl, a Jepsen etcd log, a key-value EDN log, or the
-    /// TSV of generated histories
-    #[arg(value_name = "RUN|FILE")]
-    pub(crate) path: PathBuf,
-    /// What the history is judged by [register, cas-register (the same), kv]; without it, what its
-    /// format implies
+    /// Runs' folders, or history files in any of the formats below
+    #[arg(value_name = "RUN|FILE", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// What the history is judged by (listed below)
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// Print the verdict as JSON
+    /// What is promised (explained below)
+    #[arg(long, value_name = "NAME", default_value = "lin")]
+    pub(crate) promise: String,
+    /// The format of the files (listed below)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) format: Option<String>,
+    /// In EDN, every value is [key value], though not tagged as such
     #[arg(long)]
+    pub(crate) independent: bool,
+    /// What may decide: auto (whatever is fastest), monitor (near-linear, of some types), engine (a search, of
+    /// all), stamps (the server's order replayed; proves valid only)
+    #[arg(long, value_name = "NAME", help_heading = "How")]
+    pub(crate) method: Option<String>,
+    /// Give up after that, and say unknown
+    #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "How")]
+    pub(crate) time_limit: String,
+    /// What the search may hold in memory
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", help_heading = "How")]
+    pub(crate) memory: String,
+    /// On how many threads [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "How")]
+    pub(crate) threads: Option<String>,
+    /// How many violations to explain, of as many keys
+    #[arg(long, value_name = "N", default_value = "3", help_heading = "Output")]
+    pub(crate) counterexamples: String,
+    /// Write the proof to this file: an order of all operations, or a contradiction
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Print the verdict as JSON; those of several files as an array
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+/// `zabchaos convert`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = format!("Examples:\n  zabchaos convert history.edn history.jsonl\n  \
+        zabchaos convert results/latest history.columns\n  zabchaos convert history.jsonl - --to edn\n\n{FORMATS}\n\n\
+        The format to write is that of --to, or what the file's ending says (.jsonl, .columns, .edn, .log, .tsv)."),
+)]
+pub(crate) struct ConvertArgs {
+    /// A run's folder, or a history file
+    #[arg(value_name = "RUN|FILE")]
+    pub(crate) from_path: PathBuf,
+    /// The file to write, which must not exist; - is standard output
+    #[arg(value_name = "FILE")]
+    pub(crate) to_path: PathBuf,
+    /// The format to read
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: Option<String>,
+    /// The format to write
+    #[arg(long, value_name = "NAME")]
+    pub(crate) to: Option<String>,
+    /// In EDN that is read, every value is [key value], though not tagged as such
+    #[arg(long)]
+    pub(crate) independent: bool,
+    /// Write the file even if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `zabchaos verify-certificate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status:\n  0    the certificate proves what it says, valid or invalid\n  \
+        1    it does not; one sentence says what is wrong\n  \
+        254  usage: what was asked makes no sense\n  255  harness failure")]
+pub(crate) struct VerifyArgs {
+    /// A run's folder, or the history file that was checked
+    #[arg(value_name = "RUN|FILE")]
+    pub(crate) history: PathBuf,
+    /// What check --certificate wrote
+    #[arg(value_name = "CERTIFICATE")]
+    pub(crate) certificate: PathBuf,
+    /// The format of the history
+    #[arg(long, value_name = "NAME")]
+    pub(crate) format: Option<String>,
+    /// In EDN, every value is [key value], though not tagged as such
+    #[arg(long)]
+    pub(crate) independent: bool,
 }
 
 /// `zabchaos replay`.

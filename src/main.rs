@@ -44,6 +44,8 @@ fn run() -> Exit {
         cli::Command::Test(args) => commands::test(&args, style),
         cli::Command::Simulate(args) => commands::simulate(&args, style),
         cli::Command::Check(args) => commands::check(&args, style),
+        cli::Command::VerifyCertificate(args) => commands::verify_certificate(&args),
+        cli::Command::Convert(args) => commands::convert(&args),
         cli::Command::Replay(args) => commands::replay(&args, style),
         cli::Command::Node(args) => commands::node(args),
     };

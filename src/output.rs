@@ -49,6 +49,11 @@ pub(crate) fn error(sentence: &str) {
     let _gone = writeln!(io::stderr().lock(), "error: {sentence}");
 }
 
+/// Prints what the user should know besides to stderr.
+pub(crate) fn remark(sentence: &str) {
+    let _gone = writeln!(io::stderr().lock(), "note: {sentence}");
+}
+
 /// Prints a sentence about what goes on to stderr.
 pub(crate) fn note(sentence: &str) {
     let _gone = writeln!(io::stderr().lock(), "\n{sentence}");
@@ -136,7 +141,7 @@ mod tests {
         assert_eq!(refusal(&["zabchaos", "tset"]), "unrecognized subcommand 'tset': did you mean 'test'?");
         assert_eq!(
             refusal(&["zabchaos", "check"]),
-            "the following required arguments were not provided: <RUN|FILE> (see --help)"
+            "the following required arguments were not provided: <RUN|FILE>... (see --help)"
         );
     }
 }

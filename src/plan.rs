@@ -2,11 +2,13 @@
 //!
 //! After `parse` nobody re-checks an argument.
 
+mod check;
 mod explore;
 mod names;
 mod parse;
 mod simulate;
 
+pub(crate) use check::{CheckPlan, format_named, parse_check};
 pub(crate) use explore::{ExploreRequest, typed_bounds};
 pub(crate) use names::unknown_name;
 pub(crate) use parse::{Known, Request, parse};

@@ -123,7 +123,7 @@ fn runs_and_files_that_are_not_there() {
     refused("check results/gone", "no run at 'results/gone': 'zabchaos list' shows the stored runs");
     refused("replay gone", "no run at 'gone': 'zabchaos list' shows the stored runs");
     refused("list", "no results at 'results': run 'zabchaos test' first");
-    refused("check", "the following required arguments were not provided: <RUN|FILE> (see --help)");
+    refused("check", "the following required arguments were not provided: <RUN|FILE>... (see --help)");
 }
 
 #[test]
@@ -342,4 +342,92 @@ fn models_have_names_too() {
     let (status, _, err) = check(GOOD, &["--model", "regster"]);
     assert_eq!(status, Some(254));
     assert!(err.starts_with("error: unknown model 'regster': did you mean 'register'? (known: "), "{err}");
+}
+
+/// Where the checker's corpus is.
+fn corpus(file: &str) -> String {
+    format!("{}/checker/testdata/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_verdict_comes_with_a_proof_that_is_accepted_and_cannot_be_borrowed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (bad, good) =
+        (corpus("invalid/register-stale-read.jsonl"), corpus("valid/register-failed-write-never-seen.jsonl"));
+    for (file, status, verdict) in [(&bad, 1, "invalid"), (&good, 0, "valid")] {
+        let checked = zabchaos(&["check", file, "--certificate", "proof.json"], folder.path());
+        assert_eq!(checked.status.code(), Some(status), "{}", text(&checked.stdout));
+        let verified = zabchaos(&["verify-certificate", file, "proof.json"], folder.path());
+        assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stdout));
+        assert!(text(&verified.stdout).starts_with(&format!("proven: {verdict}; ")));
+    }
+    // What was proven of one history proves nothing of another.
+    let refused = zabchaos(&["verify-certificate", &bad, "proof.json"], folder.path());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stdout).starts_with("refused: "), "{}", text(&refused.stdout));
+}
+
+#[test]
+fn several_files_are_judged_and_the_worst_counts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files =
+        [corpus("valid/elle-appends.edn"), corpus("invalid/lock-double-grant.jsonl"), corpus("none.edn")];
+    let output = zabchaos(&["check", &files[0], &files[1], &files[2]], folder.path());
+    let lines = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{lines}");
+    let mut words = lines.lines().map(|line| line.split_whitespace().next());
+    assert_eq!(
+        [words.next(), words.next(), words.next()],
+        [Some(Some("valid")), Some(Some("invalid")), None]
+    );
+    assert!(lines.contains("double grant on key k: "), "{lines}");
+    assert!(text(&output.stderr).contains("no run at "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_history_comes_back_from_every_format_that_holds_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let original = corpus("invalid/list-lost-append.jsonl");
+    for format in ["columns", "edn", "jsonl"] {
+        let there = format!("there.{format}");
+        let back = format!("back-from-{format}.jsonl");
+        for (from, to) in [(original.as_str(), there.as_str()), (there.as_str(), back.as_str())] {
+            let output = zabchaos(&["convert", from, to], folder.path());
+            assert_eq!(output.status.code(), Some(0), "{format}: {}", text(&output.stderr));
+        }
+        let same = fs::read(folder.path().join(&back)).expect("it was written");
+        assert_eq!(same, fs::read(&original).expect("the corpus is there"), "{format}");
+    }
+    let again = zabchaos(&["convert", &original, "there.edn"], folder.path());
+    assert_eq!(again.status.code(), Some(254));
+    assert!(text(&again.stderr).contains("exists: name another file, or add --force"));
+    let unnamed = zabchaos(&["convert", &original, "there.txt"], folder.path());
+    assert!(text(&unnamed.stderr).contains("names no format: add --to with one of jsonl, columns"));
+    assert!(!folder.path().join("there.txt").exists());
+}
+
+#[test]
+fn bad_words_of_check_say_what_would_do() {
+    refused(
+        "check x --model regster",
+        "unknown model 'regster': did you mean 'register'? (known: register, cas-register, kv, counter, list, set, \
+         element-set, queue, lock)",
+    );
+    refused(
+        "check x --promise linn",
+        "unknown promise 'linn': did you mean 'lin'? (known: lin, sync-lin, osc, session)",
+    );
+    refused(
+        "check x --format ednn",
+        "unknown format 'ednn': did you mean 'edn'? (known: jsonl, columns, jepsen-log, edn, elle, tsv)",
+    );
+    refused("check x --method magic", "unknown method 'magic' (known: auto, stamps, monitor, engine)");
+    refused(
+        "check x --memory 3",
+        "--memory is '3', but takes a size from 1MiB to 1024GiB, such as 512MiB or 2GiB",
+    );
+    refused("check x y --certificate c.json", "--certificate is for one history: check the files one by one");
+    refused("check none.edn", "no run at 'none.edn': 'zabchaos list' shows the stored runs");
+    refused("convert none.edn to.jsonl", "no run and no file at 'none.edn'");
+    refused("verify-certificate none.edn c.json", "no run and no file at 'none.edn'");
 }

@@ -8,13 +8,16 @@
 use std::path::Path;
 use std::time::Instant;
 
-use checker::{Options, check_file};
+use checker::{Methods, Options, check_file};
 
 fn main() {
     let (flags, files): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|a| a.starts_with('-'));
     let has = |flag: &str| flags.iter().any(|f| f == flag);
-    let options = Options { fast_path: !has("--search"), ..Options::default() };
+    let options = Options {
+        methods: if has("--search") { Methods::ENGINE } else { Methods::ALL },
+        ..Options::default()
+    };
     for file in files {
         let start = Instant::now();
         match check_file(Path::new(&file), None, &options) {

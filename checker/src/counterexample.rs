@@ -6,44 +6,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
+pub(crate) use crate::class::Class;
 use crate::history::{Call, Outcome};
-
-/// What kind of violation it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// A read returned a value that had certainly been overwritten before the read was called.
-    StaleRead,
-    /// An acknowledged update has no place in the order: nobody ever saw it and older state came back,
-    /// or two compare-and-sets both replaced the same value.
-    LostUpdate,
-    /// A value was read that nobody can have written by then.
-    PhantomRead,
-    /// Two reads saw two updates in an order that real time contradicts.
-    OrderInversion,
-    /// Not linearizable, and none of the patterns above.
-    Other,
-}
-
-impl Class {
-    /// The name in plain words, such as `stale read`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::StaleRead => "stale read",
-            Self::LostUpdate => "lost update",
-            Self::PhantomRead => "phantom read",
-            Self::OrderInversion => "order inversion",
-            Self::Other => "not linearizable",
-        }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// One operation of a counterexample, as the history has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,20 +35,21 @@ pub struct CoreOp {
 }
 
 impl CoreOp {
-    /// Takes from a call what a reader needs; `timed` says whether its clock means anything.
+    /// Takes from a call what a reader needs.
     #[must_use]
-    pub fn new(call: &Call, timed: bool) -> Self {
+    pub fn new(call: Call<'_>) -> Self {
+        let timed = call.history().timed;
         Self {
-            index_invoke: call.index_invoke,
-            index_complete: call.index_complete,
-            process: call.process,
-            node: call.node.clone(),
-            f: call.f.clone(),
-            value: shown_value(call).clone(),
-            outcome: call.outcome.to_string(),
-            start_ms: timed.then(|| millis(call.time_invoke)),
-            end_ms: call.time_complete.filter(|_| timed).map(millis),
-            zxid: call.zxid.map(|zxid| format!("{zxid:#x}")),
+            index_invoke: call.index_invoke(),
+            index_complete: call.index_complete(),
+            process: call.process(),
+            node: call.node().map(str::to_owned),
+            f: call.f().to_owned(),
+            value: shown_value(call),
+            outcome: call.outcome().to_string(),
+            start_ms: timed.then(|| millis(call.time_invoke())),
+            end_ms: call.time_complete().filter(|_| timed).map(millis),
+            zxid: call.zxid().map(|zxid| format!("{zxid:#x}")),
         }
     }
 
@@ -93,21 +58,26 @@ impl CoreOp {
     pub fn action(&self) -> String {
         let show = |value: &Value| if value.is_null() { "nil".to_owned() } else { value.to_string() };
         match (self.f.as_str(), self.value.as_array().map(Vec::as_slice)) {
-            ("read" | "get", _) => format!("{} -> {}", self.f, show(&self.value)),
             ("cas", Some([old, new])) => format!("cas {} -> {}", show(old), show(new)),
-            _ => format!("{} {}", self.f, show(&self.value)),
+            (f, _) if observes(f) => format!("{f} -> {}", show(&self.value)),
+            (f, _) if self.value.is_null() => f.to_owned(),
+            (f, _) => format!("{f} {}", show(&self.value)),
         }
     }
 }
 
+/// Functions whose result is what matters.
+fn observes(f: &str) -> bool {
+    matches!(f, "read" | "get" | "deq" | "dequeue" | "contains")
+}
+
 /// The completion's value where it says more than the invocation's.
-pub(crate) fn shown_value(call: &Call) -> &Value {
-    let tells = |output: &&Value| match call.f.as_str() {
-        "read" | "get" => true,
-        "cas" => output.is_array() && call.outcome != Outcome::Mismatch,
-        _ => false,
+pub(crate) fn shown_value(call: Call<'_>) -> Value {
+    let tells = |output: &Value| match call.f() {
+        "cas" => output.is_array() && call.outcome() != Outcome::Mismatch,
+        f => observes(f),
     };
-    call.output.as_ref().filter(tells).unwrap_or(&call.input)
+    call.output_json().filter(tells).unwrap_or_else(|| call.input_json())
 }
 
 pub(crate) fn millis(nanos: u64) -> f64 {
@@ -129,15 +99,16 @@ pub struct Counterexample {
     pub ops: Vec<CoreOp>,
     /// How many earlier ones are not in `ops`.
     pub ops_left_out: u64,
-    /// How many operations of the key can be linearized before the first that cannot.
-    pub prefix_ops: u64,
-    /// `index` of the line at which the history stops being linearizable.
+    /// `index` of the line with which the contradiction is complete: up to there the history is not
+    /// linearizable.
     pub first_bad_index: u64,
-    /// A linearization of the longest linearizable prefix: its last few operations, by `index` of
-    /// invocation, oldest first.
-    pub prefix_tail: Vec<u64>,
     /// True when dropping any operation that may be dropped makes the rest linearizable.
     pub minimal: bool,
+    /// Faults that were active between the first of these operations and the last, as the history has them.
+    pub faults: Vec<String>,
+    /// All operations of the contradiction, as calls of the history: what a certificate needs.
+    #[serde(skip)]
+    pub core: Vec<u32>,
 }
 
 impl Counterexample {
@@ -173,13 +144,11 @@ impl fmt::Display for Counterexample {
             );
             writeln!(f, "{}", line.trim_end())?;
         }
-        write!(
-            f,
-            "  {} operations of the key fit an order; the history fails at index {}{}",
-            self.prefix_ops,
-            self.first_bad_index,
-            if self.minimal { "" } else { " (not proven minimal)" }
-        )
+        for fault in &self.faults {
+            writeln!(f, "  at that time: {fault}")?;
+        }
+        let minimal = if self.minimal { "" } else { " (not proven minimal)" };
+        write!(f, "  the contradiction is complete with index {}{minimal}", self.first_bad_index)
     }
 }
 

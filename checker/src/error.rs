@@ -50,3 +50,13 @@ pub enum CheckError {
         what: String,
     },
 }
+
+impl CheckError {
+    /// Lines that do not fit together, in a format whose errors name the line of the file.
+    pub(crate) fn on_line(self, name: &str, line: u64) -> Self {
+        if let Self::Pairing { what, .. } = self {
+            return Self::Line { name: name.to_owned(), line, what };
+        }
+        self
+    }
+}

@@ -1,52 +1,29 @@
-//! The order of zxids as the clients saw it: fencing, checked without a word from the nodes.
+//! The order of stamps (zxids) as the clients saw it: fencing, checked without a word from the nodes.
 //!
-//! A zxid's upper 32 bits are the epoch of the leader that proposed it. What holds in ZAB:
-//! * once any operation showed epoch e, no update called later may be acknowledged with a lower epoch
-//!   (the leader that acknowledged it was superseded, and should have been fenced);
-//! * the zxids that one client sees never go back;
-//! * no two acknowledged updates have the same zxid.
-//!
-//! Reads count as evidence because the workload reads after a `sync`. Says nothing about values: that
-//! is the register check's.
+//! Columns of the history for [`crate::stamps::invariants`], and what they find as verdicts. A zxid's upper 32 bits
+//! are the epoch of the leader that proposed it: once any operation showed epoch e, no update called later may be
+//! acknowledged with a lower one, because the leader that did was superseded and should have been fenced. Says nothing
+//! about the values of registers, but that one stamp never stands for two.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::history::{Call, History};
-use crate::{CoreOp, Verdict};
+use crate::explain::render;
+use crate::history::{History, Outcome, Stamps, Val};
+use crate::model::{RegAction, RegMachine};
+use crate::objects::{Function, register};
+use crate::stamps::invariants::{Findings, Invariants, Stamped, UNTOLD};
+use crate::stamps::{Certified, Finding as Found, Mode, certify};
+use crate::{CheckError, Class, CoreOp, LinOp, NEVER, Position, Verdict};
 
-/// Findings reported in full; further ones are only counted.
-const MAX_FINDINGS: usize = 20;
+pub use crate::stamps::invariants::InvariantKind as FindingKind;
 
-/// Which rule was broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FindingKind {
-    /// An update was acknowledged with an epoch lower than one seen before it was called.
-    SupersededEpoch,
-    /// One client saw a zxid lower than one it had seen before.
-    WentBack,
-    /// Two updates were acknowledged with the same zxid.
-    DuplicateZxid,
-}
-
-impl FindingKind {
-    /// The name in plain words.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SupersededEpoch => "acknowledgement by a superseded epoch",
-            Self::WentBack => "zxid went back",
-            Self::DuplicateZxid => "zxid given out twice",
-        }
-    }
-}
-
-/// Two operations whose zxids contradict each other.
+/// Two operations whose stamps contradict each other.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// Which rule they break.
+    #[serde(serialize_with = "by_name")]
     pub kind: FindingKind,
     /// One sentence.
     pub why: String,
@@ -56,144 +33,191 @@ pub struct Finding {
     pub second: CoreOp,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
+fn by_name<S: serde::Serializer>(kind: &FindingKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.name())
+}
+
 /// What the order check found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OrderReport {
-    /// *Invalid* if anything was found; *unknown* if no update carried a zxid.
+    /// *Invalid* if anything was found; *unknown* if no update carried a stamp.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// Findings in the order in which they showed, at most 20.
+    /// Findings in the order in which they showed, at most 20 of each rule.
     pub findings: Vec<Finding>,
     /// How many there were in all.
     pub findings_total: u64,
-    /// Acknowledged updates that carried a zxid.
+    /// Acknowledged updates that carried a stamp.
     pub updates: u64,
     /// Epochs seen by clients, ascending.
     pub epochs: Vec<u32>,
 }
 
-/// Checks the zxids of the acknowledged operations of a history, in one sweep.
+/// Checks the stamps of the acknowledged operations of a history: epochs, sessions, uniqueness, one state per stamp.
 #[must_use]
 pub fn check_order(history: &History) -> OrderReport {
-    let stamped: Vec<(&Call, u64, u64)> = history
-        .calls
-        .iter()
-        .filter(|call| call.is_ok())
-        .filter_map(|call| Some((call, call.ret?, call.zxid?)))
-        .collect();
-    let mut events: Vec<(u64, usize)> = Vec::with_capacity(stamped.len() * 2);
-    for (id, (call, ret, _)) in stamped.iter().enumerate() {
-        events.extend([(call.call, id), (*ret, id)]);
+    let columns = Columns::of(history);
+    let rules = Invariants::new(columns.stamped(history));
+    let mut found = rules.epochs();
+    for more in [rules.sessions(), rules.unique(), rules.same_state()] {
+        found.join(more);
     }
-    events.sort_unstable();
-    let mut sweep = Sweep::new(history.timed, stamped.len());
-    for (position, id) in events {
-        let (call, ret, zxid) = stamped[id];
-        if position == ret {
-            sweep.completed(id, call, zxid, &stamped);
-        } else {
-            sweep.newest_at_call[id] = sweep.newest;
-        }
+    let epochs = rules.epochs_seen();
+    OrderReport { epochs, ..report(history, &columns, &found, columns.updates()) }
+}
+
+/// Checks that what is called after something was acknowledged has no lower stamp, over all clients and keys,
+/// whatever the values were; reads too, so they must be current (each behind a sync that asks a quorum). A stale server
+/// is found here by any of its answers, also by one whose value happens to be right.
+#[must_use]
+pub fn check_real_time(history: &History) -> Verdict {
+    let columns = Columns::of(history);
+    let found = Invariants::new(columns.stamped(history)).real_time(true);
+    report(history, &columns, &found, columns.updates()).verdict
+}
+
+/// Checks that what each session sees never goes back, and that it sees its own updates.
+pub(crate) fn check_sessions(history: &History) -> Verdict {
+    let columns = Columns::of(history);
+    let found = Invariants::new(columns.stamped(history)).sessions();
+    report(history, &columns, &found, columns.calls.len() as u64).verdict
+}
+
+/// Checks that the stamps' own order explains every value of a register; `None` where they cannot tell.
+///
+/// For histories whose values are linearizable: then a server whose stamps say otherwise lies about its order
+/// ([`Class::StampLie`]), whatever it did to the values.
+///
+/// # Errors
+/// When a value has the wrong shape, or an operation is of no register.
+pub fn check_stamps(history: &History) -> Result<Option<Verdict>, CheckError> {
+    let (calls, ops) = register::problem_of(history)?;
+    let mut keys: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (place, &id) in calls.iter().enumerate() {
+        keys.entry(history.columns.key[id as usize]).or_default().push(place);
     }
-    sweep.report()
-}
-
-fn epoch(zxid: u64) -> u32 {
-    u32::try_from(zxid >> 32).expect("a shift by 32 leaves 32 bits")
-}
-
-fn is_update(call: &Call) -> bool {
-    matches!(call.f.as_str(), "write" | "cas")
-}
-
-struct Sweep {
-    timed: bool,
-    /// The completed operation with the highest epoch so far.
-    newest: Option<usize>,
-    newest_at_call: Vec<Option<usize>>,
-    by_process: HashMap<i64, usize>,
-    by_zxid: HashMap<u64, usize>,
-    epochs: BTreeSet<u32>,
-    updates: u64,
-    findings: Vec<Finding>,
-    findings_total: u64,
-}
-
-impl Sweep {
-    fn new(timed: bool, calls: usize) -> Self {
-        Self {
-            timed,
-            newest: None,
-            newest_at_call: vec![None; calls],
-            by_process: HashMap::new(),
-            by_zxid: HashMap::new(),
-            epochs: BTreeSet::new(),
-            updates: 0,
-            findings: Vec::new(),
-            findings_total: 0,
-        }
-    }
-
-    fn completed(&mut self, id: usize, call: &Call, zxid: u64, stamped: &[(&Call, u64, u64)]) {
-        self.epochs.insert(epoch(zxid));
-        if is_update(call) {
-            self.updates += 1;
-            if let Some(first) =
-                self.newest_at_call[id].filter(|&first| epoch(zxid) < epoch(stamped[first].2))
-            {
-                let (newer, _, seen) = stamped[first];
-                let why = format!(
-                    "#{} completed with epoch {} before #{} was called, yet that was acknowledged by epoch {}",
-                    newer.index_invoke,
-                    epoch(seen),
-                    call.index_invoke,
-                    epoch(zxid)
-                );
-                self.found(FindingKind::SupersededEpoch, why, newer, call);
-            }
-            if let Some(first) = self.by_zxid.insert(zxid, id) {
-                let first = stamped[first].0;
-                let why = format!(
-                    "#{} and #{} were both acknowledged with zxid {zxid:#x}",
-                    first.index_invoke, call.index_invoke
-                );
-                self.found(FindingKind::DuplicateZxid, why, first, call);
+    let mut told = None;
+    for places in keys.values() {
+        let of_key: Vec<LinOp<RegAction>> = places.iter().map(|&place| ops[place]).collect();
+        let ids: Vec<u32> = places.iter().map(|&place| calls[place]).collect();
+        let stamps: Vec<Option<u64>> = ids.iter().map(|&id| history.call(id).zxid()).collect();
+        let updates = |action: RegAction| action.stores().is_some();
+        match certify(&mut RegMachine, &of_key, &stamps, updates, mode(history)) {
+            Certified::Valid(_) => told = Some(Verdict::Valid),
+            Certified::Inapplicable(_) => {}
+            Certified::Mismatch(found) => {
+                let value = |id: u32| history.values.display(Val::from_id(id)).to_string();
+                let why = render(history, &ids, &found.sentence, value);
+                return Ok(Some(Verdict::Invalid(format!("{}: {why}", Class::StampLie))));
             }
         }
-        if let Some(last) = self.by_process.insert(call.process, id).filter(|&last| zxid < stamped[last].2) {
-            let (last, _, seen) = stamped[last];
-            let why = format!(
-                "process {} saw zxid {seen:#x} with #{} and then {zxid:#x} with #{}",
-                call.process, last.index_invoke, call.index_invoke
-            );
-            self.found(FindingKind::WentBack, why, last, call);
-        }
-        if self.newest.is_none_or(|newest| epoch(zxid) > epoch(stamped[newest].2)) {
-            self.newest = Some(id);
-        }
     }
+    Ok(told)
+}
 
-    fn found(&mut self, kind: FindingKind, why: String, first: &Call, second: &Call) {
-        self.findings_total += 1;
-        if self.findings.len() < MAX_FINDINGS {
-            let (first, second) = (CoreOp::new(first, self.timed), CoreOp::new(second, self.timed));
-            self.findings.push(Finding { kind, why, first, second });
+fn report(history: &History, columns: &Columns, found: &Findings, updates: u64) -> OrderReport {
+    let op = |id: u32| CoreOp::new(history.call(columns.calls[id as usize]));
+    let finding = |found: &Found<FindingKind>| Finding {
+        kind: found.kind,
+        why: render(history, &columns.calls, &found.sentence, |value| value.to_string()),
+        first: op(found.ops[0]),
+        second: op(found.ops[found.ops.len() - 1]),
+    };
+    let findings: Vec<Finding> = found.findings.iter().map(finding).collect();
+    let verdict = match findings.first() {
+        Some(first) => {
+            let more = match found.total {
+                1 => String::new(),
+                total => format!(" (and {} more)", total - 1),
+            };
+            Verdict::Invalid(format!("{}: {}{more}", first.kind.name(), first.why))
         }
-    }
+        None if updates == 0 => Verdict::Unknown("no acknowledged update carries a stamp".into()),
+        None => Verdict::Valid,
+    };
+    OrderReport { verdict, findings, findings_total: found.total, updates, epochs: Vec::new() }
+}
 
-    fn report(self) -> OrderReport {
-        let verdict = match self.findings.first() {
-            Some(finding) => Verdict::Invalid(format!("{}: {}", finding.kind.name(), finding.why)),
-            None if self.updates == 0 => Verdict::Unknown("no acknowledged update carried a zxid".into()),
-            None => Verdict::Valid,
+/// What of a history the stamps are held against: acknowledged operations with a stamp.
+struct Columns {
+    /// The call of each.
+    calls: Vec<u32>,
+    call: Vec<Position>,
+    ret: Vec<Position>,
+    session: Vec<i64>,
+    key: Vec<u32>,
+    update: Vec<bool>,
+    stamp: Vec<Option<u64>>,
+    value: Vec<u32>,
+}
+
+impl Columns {
+    fn of(history: &History) -> Self {
+        let stamped = |call: &crate::Call<'_>| {
+            call.zxid().is_some() && matches!(call.outcome(), Outcome::Ok | Outcome::Mismatch)
         };
-        OrderReport {
-            verdict,
-            findings: self.findings,
-            findings_total: self.findings_total,
-            updates: self.updates,
-            epochs: self.epochs.into_iter().collect(),
+        let calls: Vec<u32> = history.calls().filter(stamped).map(crate::Call::id).collect();
+        let each = || calls.iter().map(|&id| history.call(id));
+        Self {
+            call: each().map(crate::Call::call).collect(),
+            ret: each().map(crate::Call::ret).collect(),
+            session: each().map(crate::Call::process).collect(),
+            key: each().map(|call| history.columns.key[call.id() as usize]).collect(),
+            update: each().map(is_update).collect(),
+            stamp: each().map(crate::Call::zxid).collect(),
+            value: each().map(value).collect(),
+            calls,
         }
+    }
+
+    fn stamped(&self, history: &History) -> Stamped<'_> {
+        Stamped {
+            call: &self.call,
+            ret: &self.ret,
+            session: &self.session,
+            key: &self.key,
+            update: &self.update,
+            stamp: &self.stamp,
+            value: &self.value,
+            version: &[],
+            mode: mode(history),
+        }
+    }
+
+    fn updates(&self) -> u64 {
+        debug_assert!(self.ret.iter().all(|&ret| ret != NEVER), "only completed operations are here");
+        self.update.iter().filter(|&&update| update).count() as u64
+    }
+}
+
+/// What the stamps of reads say.
+pub(crate) fn mode(history: &History) -> Mode {
+    match history.stamps {
+        Stamps::Reached => Mode::Reached,
+        Stamps::LastModified => Mode::LastModified,
+    }
+}
+
+/// It has a stamp of its own.
+pub(crate) fn is_update(call: crate::Call<'_>) -> bool {
+    let function = Function::named(call.f());
+    let observes = function.only_observes();
+    let empty = function == Function::DEQUEUE && call.output().unwrap_or_default().is_nil();
+    call.outcome() == Outcome::Ok && !observes && !empty
+}
+
+/// The state that a register's operation tells.
+fn value(call: crate::Call<'_>) -> u32 {
+    let values = &call.history().values;
+    match Function::named(call.f()) {
+        Function::READ if call.is_ok() => call.output().unwrap_or_default().id(),
+        Function::WRITE => call.input().id(),
+        Function::CAS if call.is_ok() => {
+            let pair = call.output().or(Some(call.input())).and_then(|output| values.as_pair(output));
+            pair.map_or(UNTOLD, |(_, new)| new.id())
+        }
+        _ => UNTOLD,
     }
 }
 
@@ -262,7 +286,7 @@ mod tests {
             (0, Ok, "write", E1 + 2),
             (1, Ok, "cas", E1 + 2),
         ]);
-        assert_eq!(report.findings[0].kind, FindingKind::DuplicateZxid);
+        assert_eq!(report.findings[0].kind, FindingKind::Duplicate);
     }
 
     #[test]

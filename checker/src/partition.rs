@@ -1,25 +1,34 @@
 //! Work split by key: calls grouped, keys checked side by side.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::history::Call;
+use crate::history::{History, Outcome};
 
-/// Calls grouped by key (a history without keys has the one key ""), in order of invocation.
-pub(crate) fn by_key(calls: &[Call]) -> Vec<(&str, Vec<&Call>)> {
-    let mut groups: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
-    for call in calls {
-        groups.entry(call.key.as_deref().unwrap_or("")).or_default().push(call);
+/// The calls of each key (a history without keys has the one key ""), in order of invocation; keys by name.
+/// Calls that failed are left out.
+pub(crate) fn by_key(history: &History) -> Vec<(&str, Vec<u32>)> {
+    let columns = &history.columns;
+    let counts = |id: &u32| columns.outcome[*id as usize] != Outcome::Fail;
+    let mut sizes = vec![0_usize; history.names.count()];
+    for id in history.ids().filter(counts) {
+        sizes[columns.key[id as usize] as usize] += 1;
     }
-    groups.into_iter().collect()
+    let mut groups: Vec<Vec<u32>> = sizes.iter().map(|&size| Vec::with_capacity(size)).collect();
+    for id in history.ids().filter(counts) {
+        groups[columns.key[id as usize] as usize].push(id);
+    }
+    let named = (0..).zip(groups).filter(|(_, calls)| !calls.is_empty());
+    let mut groups: Vec<(&str, Vec<u32>)> =
+        named.map(|(key, calls)| (history.names.name(key), calls)).collect();
+    groups.sort_unstable_by_key(|&(key, _)| key);
+    groups
 }
 
 /// Applies `work` to each item on several threads (0: one per core); results in the items' order.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cores = || thread::available_parallelism().map_or(1, usize::from);
-    let threads = if threads == 0 { cores() } else { threads }.min(items.len());
+    let threads = threads_of(threads).min(items.len());
     if threads <= 1 {
         return items.iter().map(work).collect();
     }
@@ -40,4 +49,9 @@ pub(crate) fn map<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&
     });
     let results = results.into_inner().expect("no thread panics while it holds the lock");
     results.into_iter().map(|r| r.expect("the scope ends when every item was worked on")).collect()
+}
+
+/// So many threads; 0 means one per core.
+pub(crate) fn threads_of(threads: usize) -> usize {
+    if threads == 0 { thread::available_parallelism().map_or(1, usize::from) } else { threads }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::history::{Call, History, OpType};
+use crate::NEVER;
+use crate::history::{History, OpType, Outcome};
+use crate::objects::Functions;
 
 /// Completed lines of one function, by type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -27,18 +29,22 @@ pub struct Counts {
     pub by_f: BTreeMap<String, FnCounts>,
 }
 
-impl Counts {
-    pub(crate) fn line(&mut self, f: &str, op_type: OpType) {
-        if !self.by_f.contains_key(f) {
-            self.by_f.insert(f.to_owned(), FnCounts::default());
-        }
-        let counts = self.by_f.get_mut(f).expect("inserted above when absent");
+impl FnCounts {
+    pub(crate) fn line(&mut self, op_type: OpType) {
         match op_type {
-            OpType::Invoke => counts.invoke += 1,
-            OpType::Ok => counts.ok += 1,
-            OpType::Fail => counts.fail += 1,
-            OpType::Info => counts.info += 1,
+            OpType::Invoke => self.invoke += 1,
+            OpType::Ok => self.ok += 1,
+            OpType::Fail => self.fail += 1,
+            OpType::Info => self.info += 1,
         }
+    }
+}
+
+impl Counts {
+    /// Takes counts by function, leaving out functions that do not occur.
+    pub(crate) fn set<'a>(&mut self, counts: impl Iterator<Item = (&'a str, FnCounts)>) {
+        let used = counts.filter(|(_, counts)| *counts != FnCounts::default());
+        self.by_f = used.map(|(f, counts)| (f.to_owned(), counts)).collect();
     }
 
     /// Sums over all functions.
@@ -69,54 +75,67 @@ pub struct Stats {
     pub max_concurrency: u64,
 }
 
-/// Gathers the statistics of a history in one sweep a key.
+/// Gathers the statistics of a history in one sweep over its events.
 #[must_use]
 pub fn stats(history: &History) -> Stats {
-    let mut by_key: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
-    for call in &history.calls {
-        by_key.entry(call.key.as_deref().unwrap_or("")).or_default().push(call);
-    }
+    let columns = &history.columns;
     let mut stats = Stats { counts: history.counts.clone(), ..Stats::default() };
-    stats.keys = by_key.len() as u64;
-    for calls in by_key.values() {
-        sweep(calls, &mut stats);
+    let functions = Functions::of(history);
+    let mut keys = vec![OfKey::default(); history.names.count()];
+    let mut seen_at_call: Vec<(bool, u32)> = vec![(false, 0); history.len()];
+    for (id, is_call) in events(history) {
+        let at = id as usize;
+        let key = &mut keys[columns.key[at] as usize];
+        let reads = functions.get(history, id).only_observes();
+        // A call that never returns would count as open for ever.
+        let returns = columns.outcome[at] != Outcome::Info;
+        if is_call {
+            key.used = true;
+            seen_at_call[at] = (key.open_updates > 0, key.updates_called);
+            key.open += u64::from(returns);
+            stats.max_concurrency = stats.max_concurrency.max(key.open);
+            if !reads {
+                key.open_updates += u32::from(returns);
+                key.updates_called += 1;
+            }
+            continue;
+        }
+        key.open -= 1;
+        if !reads {
+            key.open_updates -= 1;
+        } else if columns.outcome[at] == Outcome::Ok {
+            let (raced_at_call, called_before) = seen_at_call[at];
+            stats.reads += 1;
+            stats.reads_racing_writes += u64::from(raced_at_call || key.updates_called > called_before);
+        }
     }
+    stats.keys = keys.iter().filter(|key| key.used).count() as u64;
     stats
 }
 
 /// A read races when an update is open at its call, or is called before its return.
-fn sweep(calls: &[&Call], stats: &mut Stats) {
-    let is_read = |call: &Call| matches!(call.f.as_str(), "read" | "get");
-    let mut events: Vec<(u64, bool, usize)> = Vec::with_capacity(calls.len() * 2);
-    for (number, call) in calls.iter().enumerate() {
-        events.push((call.call, true, number));
-        events.extend(call.ret.map(|ret| (ret, false, number)));
-    }
-    events.sort_unstable();
-    let (mut open_updates, mut updates_called, mut open) = (0_u64, 0_u64, 0_u64);
-    let mut seen_at_call: Vec<(bool, u64)> = vec![(false, 0); calls.len()];
-    for (_, is_call, number) in events {
-        let call = calls[number];
-        if is_call {
-            seen_at_call[number] = (open_updates > 0, updates_called);
-            // A call that never returns would count as open for ever.
-            open += u64::from(call.ret.is_some());
-            stats.max_concurrency = stats.max_concurrency.max(open);
-            if !is_read(call) {
-                open_updates += u64::from(call.ret.is_some());
-                updates_called += 1;
-            }
-            continue;
-        }
-        open -= 1;
-        if !is_read(call) {
-            open_updates -= 1;
-        } else if call.is_ok() {
-            let (raced_at_call, called_before) = seen_at_call[number];
-            stats.reads += 1;
-            stats.reads_racing_writes += u64::from(raced_at_call || updates_called > called_before);
+#[derive(Debug, Clone, Copy, Default)]
+struct OfKey {
+    used: bool,
+    open: u64,
+    open_updates: u32,
+    updates_called: u32,
+}
+
+/// Calls that count with their invocation (true) and completion (false), in order.
+fn events(history: &History) -> impl Iterator<Item = (u32, bool)> {
+    const RETURNS: u32 = 1 << 31;
+    let columns = &history.columns;
+    let count = usize::try_from(history.lines).expect("lines are fewer than 2^32");
+    // Every event is of one call at most.
+    let mut at = vec![NEVER; count];
+    for id in history.ids().filter(|&id| columns.outcome[id as usize] != Outcome::Fail) {
+        at[columns.invoked[id as usize] as usize] = id;
+        if columns.outcome[id as usize] != Outcome::Info {
+            at[columns.ended[id as usize] as usize] = id | RETURNS;
         }
     }
+    at.into_iter().filter(|&id| id != NEVER).map(|id| (id & !RETURNS, id & RETURNS == 0))
 }
 
 #[cfg(test)]

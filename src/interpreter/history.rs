@@ -45,8 +45,8 @@ impl HistoryWriter {
         Ok(Self { clock, next_index: 0, buffer, chunks: Some(chunks), thread: Some(thread) })
     }
 
-    /// An operation is about to be handed to a worker.
-    pub(super) fn invoke(&mut self, process: i64, node: &str, invocation: &Invocation) {
+    /// An operation is about to be handed to a worker; returns the line's index.
+    pub(super) fn invoke(&mut self, process: i64, node: &str, invocation: &Invocation) -> u64 {
         self.line(&Line {
             index: self.next_index,
             time: self.clock.now_ns(),
@@ -59,17 +59,17 @@ impl HistoryWriter {
             node: Some(node),
             zxid: None,
             final_read: invocation.final_read,
-        });
+        })
     }
 
-    /// An operation ended.
+    /// An operation ended; returns the line's index.
     pub(super) fn complete(
         &mut self,
         process: i64,
         node: &str,
         invocation: &Invocation,
         completion: &Completion,
-    ) {
+    ) -> u64 {
         self.line(&Line {
             index: self.next_index,
             time: self.clock.now_ns(),
@@ -86,7 +86,7 @@ impl HistoryWriter {
             node: Some(node),
             zxid: completion.zxid,
             final_read: invocation.final_read,
-        });
+        })
     }
 
     /// The nemesis did something.
@@ -135,7 +135,7 @@ impl HistoryWriter {
         Ok(self.next_index)
     }
 
-    fn line(&mut self, line: &Line<'_>) {
+    fn line(&mut self, line: &Line<'_>) -> u64 {
         serde_json::to_writer(&mut self.buffer, line)
             .expect("numbers, texts and JSON values can always be written to memory");
         self.buffer.push(b'\n');
@@ -144,6 +144,7 @@ impl HistoryWriter {
             // An error stays with the thread and is met at the next flush, at most 50 ms away.
             let _later = self.flush();
         }
+        self.next_index - 1
     }
 }
 

@@ -10,12 +10,14 @@
 
 mod final_reads;
 mod history;
+mod lookout;
 mod pace;
 mod rounds;
 #[cfg(test)]
 mod tests;
 mod worker;
 
+pub(crate) use lookout::Spotted;
 pub(crate) use pace::Pace;
 pub(crate) use rounds::Rounds;
 
@@ -26,6 +28,7 @@ use crate::plan::Plan;
 use anyhow::{Context, bail};
 use final_reads::FinalStage;
 use history::HistoryWriter;
+use lookout::Lookout;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -75,6 +78,8 @@ pub(crate) struct Load<'a> {
     pub(crate) nemesis_lines: mpsc::UnboundedReceiver<NemesisLine>,
     /// Counters for the status line.
     pub(crate) live: Arc<LiveCounters>,
+    /// Takes the first violation that shows in the lines.
+    pub(crate) spotted: watch::Sender<Option<Spotted>>,
     /// What to do. A sender dropped during the load means [`Phase::Stop`].
     pub(crate) phases: watch::Receiver<Phase>,
 }
@@ -145,7 +150,7 @@ pub(crate) async fn run(load: Load<'_>) -> anyhow::Result<LoadSummary> {
 
 /// [`run`] with a workload at hand.
 async fn run_workload(load: Load<'_>, workload: Workload) -> anyhow::Result<LoadSummary> {
-    let Load { plan, clock, addresses, history_path, nemesis_lines, live, phases } = load;
+    let Load { plan, clock, addresses, history_path, nemesis_lines, live, spotted, phases } = load;
     let operation = Duration::from_millis(plan.op_timeout_ms);
     let timeouts = Timeouts { connect: CONNECT_LIMIT.min(operation), operation, session: SESSION_TIMEOUT };
     let history = HistoryWriter::create(&history_path, clock)
@@ -153,6 +158,7 @@ async fn run_workload(load: Load<'_>, workload: Workload) -> anyhow::Result<Load
     let (reports, inbox) = mpsc::unbounded_channel();
     let mut interpreter = Interpreter {
         history,
+        lookout: Lookout::new(clock, spotted),
         generator: workload.generator,
         pace: Pace::new(plan.rate, plan.seed),
         began: Instant::now(),
@@ -177,6 +183,7 @@ async fn run_workload(load: Load<'_>, workload: Workload) -> anyhow::Result<Load
 /// The state of the loop.
 struct Interpreter {
     history: HistoryWriter,
+    lookout: Lookout,
     generator: Box<dyn Generator>,
     pace: Pace,
     /// When the load began.
@@ -374,7 +381,8 @@ impl Interpreter {
     fn invoke(&mut self, place: usize, invocation: Invocation) {
         let slot = &mut self.crew.slots[place];
         debug_assert!(slot.open.is_none(), "a free worker has no open operation");
-        self.history.invoke(slot.process, &slot.node, &invocation);
+        let index = self.history.invoke(slot.process, &slot.node, &invocation);
+        self.lookout.invoke(index, slot.process, &invocation);
         slot.open = Some(invocation.clone());
         slot.give(Job::Invoke(invocation));
         self.open += 1;
@@ -424,7 +432,8 @@ impl Interpreter {
         completion: &Completion,
     ) -> std::io::Result<()> {
         let slot = &mut self.crew.slots[place];
-        self.history.complete(slot.process, &slot.node, invocation, completion);
+        let index = self.history.complete(slot.process, &slot.node, invocation, completion);
+        self.lookout.complete(index, slot.process, invocation, completion);
         self.open -= 1;
         let counter = match completion.status {
             Status::Ok => &self.live.ok,

@@ -191,6 +191,7 @@ impl Run {
                 history_path,
                 nemesis_lines,
                 live: counters,
+                spotted: watch::channel(None).0,
                 phases: told,
             };
             let settings = Settings { seed: plan.seed, keys: plan.keys, ops_per_key: plan.ops_per_key };

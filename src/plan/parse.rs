@@ -128,7 +128,7 @@ pub(super) fn number(option: &str, text: &str, bounds: RangeInclusive<u64>) -> R
 }
 
 /// A number with unit ms, s or m, in ms; fractions such as 1.5s are fine.
-fn duration_ms(option: &str, text: &str, bounds: RangeInclusive<u64>) -> Result<u64, UsageError> {
+pub(super) fn duration_ms(option: &str, text: &str, bounds: RangeInclusive<u64>) -> Result<u64, UsageError> {
     let wrong = |what: String| UsageError(format!("{option} is '{text}', but takes {what}"));
     let Some(ms) = parse_duration_ms(text) else {
         return Err(wrong("a duration with a unit, such as 500ms, 30s or 2m".into()));

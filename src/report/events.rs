@@ -1,6 +1,7 @@
 //! What a run tells while it goes on: the one stream that every kind of output reads.
 
 use crate::election::LeaderView;
+use crate::interpreter::Spotted;
 use crate::plan::Plan;
 use crate::report::Results;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub(crate) enum RunEvent {
     Stage(Stage),
     /// How it goes. To be sent several times a second during load and final reads.
     Status(Status),
+    /// The first violation that shows while the run goes on.
+    Spotted(Spotted),
     /// Something that a user should know and that does not end the run; one sentence that names the remedy.
     Warning(String),
     /// Last of all.

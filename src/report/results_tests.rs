@@ -118,10 +118,10 @@ fn stale_read() -> Counterexample {
             .to_owned(),
         ops: vec![op(0, "write", serde_json::json!(1)), op(2, "read", serde_json::Value::Null)],
         ops_left_out: 0,
-        prefix_ops: 1,
         first_bad_index: 3,
-        prefix_tail: vec![0],
         minimal: true,
+        faults: vec!["pause n1 (from 1000.000 ms to 2000.000 ms)".to_owned()],
+        core: vec![0, 1],
     }
 }
 

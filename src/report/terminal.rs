@@ -10,6 +10,7 @@ use super::format::{bare_s_of_ns, count, cut, per_second, rate};
 use super::results::Results;
 use super::text::{findings, header};
 use crate::exit::Exit;
+use crate::interpreter::Spotted;
 use crate::output::{self, Style};
 use std::io::{self, IsTerminal as _, Write};
 
@@ -85,6 +86,9 @@ impl Reporter {
             },
             RunEvent::Stage(stage) => self.note(&stage.text()),
             RunEvent::Status(status) => self.status(status),
+            RunEvent::Spotted(Spotted { at_ns, sentence }) => {
+                self.note(&format!("violation at {}: {sentence}", super::format::duration(*at_ns)));
+            }
             RunEvent::Warning(sentence) => self.note(&format!("warning: {sentence}")),
             RunEvent::Finished(results) => self.finished(results),
         }

@@ -3,13 +3,14 @@
 use super::recorded::Recorded;
 use crate::cluster::UnexpectedExit;
 use crate::election::{FencingReport, Observation, fencing, observe};
+use crate::interpreter::Spotted;
 use crate::plan::Plan;
 use crate::report::NamedVerdict;
-use crate::verdicts::{Exercise, final_reads, real_time_order, vacuity};
+use crate::verdicts::{Exercise, final_reads, vacuity};
 use anyhow::Context as _;
 use checker::history::{History, Op, Reader};
 use checker::order::check_order;
-use checker::{Counterexample, Options, Verdict, check_register};
+use checker::{Counterexample, Options, Verdict, check_real_time, check_register};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -65,7 +66,7 @@ pub(crate) fn judge_history(plan: &Plan, ops: &[Op]) -> Result<OfHistory, checke
     let (linear, order, real_time, finals) = thread::scope(|scope| {
         let linear = scope.spawn(|| check_register(&history, &options));
         let order = check_order(&history).verdict;
-        let real_time = real_time_order(&history);
+        let real_time = check_real_time(&history);
         let finals = final_reads(ops, &nodes);
         (linear.join().expect("a panic of the checker is a bug that must show"), order, real_time, finals)
     });
@@ -77,7 +78,7 @@ pub(crate) fn judge_history(plan: &Plan, ops: &[Op]) -> Result<OfHistory, checke
         NamedVerdict::new("final reads", finals),
     ];
     let counterexamples = linear.counterexample.into_iter().chain(linear.more_counterexamples).collect();
-    Ok(OfHistory { verdicts, counterexamples, stats: linear.stats })
+    Ok(OfHistory { verdicts, counterexamples, stats: checker::stats(&history) })
 }
 
 /// Judges a run.
@@ -104,10 +105,21 @@ pub(super) fn judge(plan: &Plan, history: &Path, recorded: &Recorded) -> anyhow:
     };
     verdicts.push(NamedVerdict::new("fencing", fencing.verdict()));
     verdicts.extend(recorded.protocol.clone().map(|kept| NamedVerdict::new("protocol properties", kept)));
+    verdicts.extend(contradiction(&verdicts, recorded.spotted.as_ref()));
     verdicts.push(NamedVerdict::new("no node died by itself", no_node_died(&recorded.exits)));
     verdicts.push(NamedVerdict::new(ENDED, ended(plan, recorded.interrupted_ns)));
     verdicts.push(NamedVerdict::new("not vacuous", vacuity(&exercise)));
     Ok(Judged { ops, verdicts, counterexamples, elections, fencing })
+}
+
+/// What was seen while the run went on must be found in its history too.
+fn contradiction(verdicts: &[NamedVerdict], spotted: Option<&Spotted>) -> Option<NamedVerdict> {
+    let spotted = spotted.filter(|_| !verdicts.iter().any(|one| one.verdict.is_invalid()))?;
+    let why = format!(
+        "the checks contradict each other, please report this: while the run went on this was seen: {}",
+        spotted.sentence
+    );
+    Some(NamedVerdict::new("watched live", Verdict::Unknown(why)))
 }
 
 /// Half a run is no proof of the whole.

@@ -7,7 +7,7 @@ use crate::clock::RunClock;
 use crate::cluster::{Cluster, UnexpectedExit};
 use crate::election::{LeaderView, LeaderWatch, NodeTrace};
 use crate::exit::{Exit, UsageError, exit_of};
-use crate::interpreter::{self, LiveCounters, Load, LoadSummary, Phase};
+use crate::interpreter::{self, LiveCounters, Load, LoadSummary, Phase, Spotted};
 use crate::nemesis::{self, NemesisContext, PlannedFault};
 use crate::plan::Plan;
 use crate::report::{RunEvent, Stage, Status};
@@ -47,7 +47,8 @@ pub(super) async fn live(
     tell(RunEvent::Stage(Stage::Starting));
     let paths = cluster.nodes().into_iter().map(|node| (node, cluster.trace_path(node))).collect();
     let (leader, watch) = LeaderWatch::spawn(paths, clock).context("failed to follow the nodes' traces")?;
-    let mut stage = Live { plan, dir, clock, cluster: &cluster, leader, counters: Arc::default(), tell };
+    let mut stage =
+        Live { plan, dir, clock, cluster: &cluster, leader, counters: Arc::default(), spotted: None, tell };
     let recorded = stage.run(schedule, network, interrupt).await;
     // Before anything else, whatever went wrong: nothing must be left running.
     let stopped = cluster.stop().await;
@@ -80,6 +81,8 @@ struct Live<'a, 'b> {
     cluster: &'a Cluster,
     leader: watch::Receiver<LeaderView>,
     counters: Arc<LiveCounters>,
+    /// Where the first violation shows that the load sees.
+    spotted: Option<watch::Receiver<Option<Spotted>>>,
     tell: &'a mut Tell<'b>,
 }
 
@@ -108,6 +111,18 @@ async fn keep_schedule(dir: RunDir, mut drawn: mpsc::UnboundedReceiver<PlannedFa
     }
 }
 
+/// The first violation, once; never comes back if there is none.
+async fn next_spotted(receiver: &mut Option<watch::Receiver<Option<Spotted>>>) -> Spotted {
+    if let Some(first) = receiver
+        && first.changed().await.is_ok()
+        && let Some(spotted) = first.borrow_and_update().clone()
+    {
+        return spotted;
+    }
+    // The load is over, or nothing can be seen yet.
+    std::future::pending().await
+}
+
 impl Live<'_, '_> {
     async fn run(
         &mut self,
@@ -129,7 +144,9 @@ impl Live<'_, '_> {
         let (fault, mut current) = watch::channel(None);
         let (planned, drawn) = mpsc::unbounded_channel();
         let mut schedule_keeper = Task::spawn(keep_schedule(self.dir.clone(), drawn));
-        let mut load = self.spawn_load(nemesis_lines, phases);
+        let (spotted, first_spotted) = watch::channel(None);
+        self.spotted = Some(first_spotted);
+        let mut load = self.spawn_load(nemesis_lines, phases, spotted);
         let mut faults = Task::spawn(nemesis::run(NemesisContext {
             plan: self.plan.clone(),
             schedule,
@@ -191,6 +208,7 @@ impl Live<'_, '_> {
             traces: Vec::new(),
             interrupted_ns: interrupted.then(|| ended_ns.saturating_sub(began_ns)),
             protocol: None,
+            spotted: self.spotted.as_ref().and_then(|first| first.borrow().clone()),
             simulated: None,
         })
     }
@@ -215,6 +233,7 @@ impl Live<'_, '_> {
         &self,
         nemesis_lines: mpsc::UnboundedReceiver<nemesis::NemesisLine>,
         phases: watch::Receiver<Phase>,
+        spotted: watch::Sender<Option<Spotted>>,
     ) -> Task<anyhow::Result<LoadSummary>> {
         let plan = self.plan.clone();
         let clock = self.clock;
@@ -224,7 +243,8 @@ impl Live<'_, '_> {
         let live = Arc::clone(&self.counters);
         Task::spawn(async move {
             let plan = &plan;
-            interpreter::run(Load { plan, clock, addresses, history_path, nemesis_lines, live, phases }).await
+            let load = Load { plan, clock, addresses, history_path, nemesis_lines, live, spotted, phases };
+            interpreter::run(load).await
         })
     }
 
@@ -246,6 +266,7 @@ impl Live<'_, '_> {
         loop {
             tokio::select! {
                 done = &mut work => return done,
+                spotted = next_spotted(&mut self.spotted) => (self.tell)(RunEvent::Spotted(spotted)),
                 _ = ticks.tick() => {
                     let status = self.status(fault.borrow().clone());
                     (self.tell)(RunEvent::Status(status));

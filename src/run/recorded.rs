@@ -2,6 +2,7 @@
 
 use crate::cluster::UnexpectedExit;
 use crate::election::NodeTrace;
+use crate::interpreter::Spotted;
 use crate::nemesis::FaultRecord;
 use crate::report::{RunEvent, Simulated};
 use checker::Verdict;
@@ -23,6 +24,8 @@ pub(crate) struct Recorded {
     pub(crate) interrupted_ns: Option<u64>,
     /// Whether the nodes kept the protocol's properties, where every step can be looked at.
     pub(crate) protocol: Option<Verdict>,
+    /// The first violation that was seen while the run went on.
+    pub(crate) spotted: Option<Spotted>,
     /// What a run without processes has besides.
     pub(crate) simulated: Option<Simulated>,
 }

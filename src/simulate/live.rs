@@ -77,6 +77,8 @@ pub(crate) fn live(
         interrupted_ns: moments.interrupted_us.map(ns),
         faults: stage.nemesis.map(Nemesis::into_records).unwrap_or_default(),
         exits: stage.exits,
+        // A world is over in no time, and its history is judged at once.
+        spotted: None,
         simulated: Some(simulated),
     })
 }

@@ -1,7 +1,7 @@
 //! Whole files or none: written beside, made durable, renamed into place.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 /// Writes the file so that whoever reads it, also after a crash, sees the old or the new content.
@@ -13,6 +13,23 @@ pub(super) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&beside, path)
+}
+
+/// As [`write`], with content that is made while it is written. Nothing is left behind when making it fails.
+pub(crate) fn write_whole(
+    path: &Path,
+    make: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let beside = path.with_file_name(name);
+    let written = || -> anyhow::Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(&beside)?);
+        make(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        Ok(fs::rename(&beside, path)?)
+    };
+    written().inspect_err(|_| drop(fs::remove_file(&beside)))
 }
 
 /// Points the link at `target`, replacing an older link in one step.

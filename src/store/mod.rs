@@ -5,6 +5,7 @@ mod atomic;
 mod run_dir;
 mod timestamp;
 
+pub(crate) use atomic::write_whole;
 pub(crate) use run_dir::RunDir;
 
 use crate::exit::UsageError;

@@ -3,9 +3,7 @@
 //! Pure: from records to verdicts. A failure of the tool is no verdict and never gets here.
 
 mod finals;
-mod order;
 mod vacuity;
 
 pub(crate) use finals::{final_reads, final_reads_agree};
-pub(crate) use order::real_time_order;
 pub(crate) use vacuity::{Exercise, vacuity};

@@ -1,7 +1,7 @@
 //! One key of a string store: get, put, append. States are interned strings; initially empty.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::Machine;
 
@@ -17,10 +17,10 @@ pub enum KvAction {
 }
 
 /// The key's string, with the transitions seen so far memoized.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KvMachine {
-    strings: Vec<Rc<str>>,
-    ids: HashMap<Rc<str>, u32>,
+    strings: Vec<Arc<str>>,
+    ids: HashMap<Arc<str>, u32>,
     appended: HashMap<(u32, u32), u32>,
     bytes: usize,
 }
@@ -46,9 +46,9 @@ impl KvMachine {
             return id;
         }
         let id = u32::try_from(self.strings.len()).expect("fewer than 2^32 strings fit in memory");
-        let text: Rc<str> = text.into();
+        let text: Arc<str> = text.into();
         self.bytes += text.len();
-        self.strings.push(Rc::clone(&text));
+        self.strings.push(Arc::clone(&text));
         self.ids.insert(text, id);
         id
     }
@@ -87,6 +87,10 @@ impl Machine for KvMachine {
 
     fn is_blind(&self, action: KvAction) -> bool {
         matches!(action, KvAction::Put(_))
+    }
+
+    fn is_total(&self, action: KvAction) -> bool {
+        matches!(action, KvAction::Put(_) | KvAction::Append(_))
     }
 
     fn requires(&self, action: KvAction) -> Option<u32> {
