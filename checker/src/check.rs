@@ -206,7 +206,7 @@ fn guarded<O: Object>(key: &Key<'_, O>, options: &Options, limits: &Limits<'_>, 
     })
 }
 
-/// Stamps, then the monitor, then the engine. Every *valid* is verified before it is believed.
+/// The monitor, then the stamps, then the engine. Every *valid* is verified before it is believed.
 fn solve<O: Object>(object: &O, options: &Options, limits: &Limits<'_>, threads: usize) -> Solved {
     let methods = options.methods;
     let verified = |witness: &[u32]| object.verify(witness);
@@ -311,4 +311,56 @@ fn counterexamples<O: Object>(
         counterexample(history, key, object, &explained)
     });
     explained.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Op, OpType, Process};
+    use crate::model::{RegAction, RegMachine};
+
+    /// A register whose monitor is broken in one of two ways.
+    struct Broken {
+        ops: Vec<LinOp<RegAction>>,
+        panics: bool,
+    }
+
+    impl Object for Broken {
+        type Machine = RegMachine;
+
+        fn ops(&self) -> &[LinOp<RegAction>] {
+            &self.ops
+        }
+
+        fn machine(&self) -> RegMachine {
+            RegMachine
+        }
+
+        fn monitor(&self) -> Decision {
+            assert!(!self.panics, "the monitor is broken");
+            Decision::Open("")
+        }
+    }
+
+    fn check(panics: bool, methods: crate::Methods) -> Verdict {
+        let line = |index, op_type| Op::new(index, index, Process::Client(0), op_type, "write");
+        let history = History::from_ops(vec![line(0, OpType::Invoke), line(1, OpType::Ok)]).unwrap();
+        let ops = vec![LinOp { call: 2, ret: 4, action: RegAction::Write(1) }];
+        let key = Key { name: "k".into(), calls: vec![0], object: Ok(Broken { ops, panics }) };
+        check_keys(&history, &[key], &Options { methods, ..Options::default() }).verdict
+    }
+
+    #[test]
+    fn a_method_that_panics_has_proven_nothing() {
+        let verdict = check(true, crate::Methods::ALL);
+        let why = "key k: the checker panicked (the monitor is broken); please report this";
+        assert_eq!(verdict, Verdict::Unknown(why.to_owned()));
+        assert_eq!(check(false, crate::Methods::ALL), Verdict::Valid);
+    }
+
+    #[test]
+    fn what_the_methods_asked_for_leave_open_is_unknown() {
+        let verdict = check(false, crate::Methods { engine: false, ..crate::Methods::ALL });
+        assert_eq!(verdict.name(), "unknown", "{verdict}");
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 pub(crate) use crate::class::Class;
 use crate::history::{Call, Outcome};
+use crate::objects::Function;
 
 /// One operation of a counterexample, as the history has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,7 +69,8 @@ impl CoreOp {
 
 /// Functions whose result is what matters.
 fn observes(f: &str) -> bool {
-    matches!(f, "read" | "get" | "deq" | "dequeue" | "contains")
+    let function = Function::named(f);
+    function.only_observes() || function == Function::DEQUEUE
 }
 
 /// The completion's value where it says more than the invocation's.

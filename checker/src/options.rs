@@ -22,7 +22,7 @@ pub struct Options {
     pub threads: usize,
 }
 
-/// Which methods may decide a key. They are tried in this order.
+/// Which methods may decide a key. The monitor is asked first, then the stamps, then the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Methods {
     /// The server's stamps, replayed: prove *valid*, never *invalid*.
