@@ -60,7 +60,7 @@ fn every_invalid_file_is_explained() {
             let counterexample = report.checked.counterexample.unwrap();
             assert!(!counterexample.why.is_empty() && !counterexample.ops.is_empty(), "{}", file.display());
         } else {
-            let lies = report.stamps.is_some_and(|stamps| stamps.is_invalid());
+            let lies = report.stamps.as_ref().is_some_and(checker::Verdict::is_invalid);
             assert!(lies || !report.order.unwrap().findings.is_empty(), "{}", file.display());
         }
     }
@@ -102,6 +102,16 @@ fn anomalies_get_their_names() {
         assert_eq!(found.class, class, "{file}: {found}");
         assert!(found.minimal && found.ops.len() <= 4, "{file}: {found}");
     }
+}
+
+#[test]
+fn stamps_that_lie_about_linearizable_values_get_their_own_name() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/invalid/stamps-lie-about-the-order.jsonl");
+    let report = check_file(&path, None, &Options::default()).unwrap();
+    assert!(report.checked.verdict.is_valid() && report.order.unwrap().verdict.is_valid());
+    let lie = report.stamps.unwrap();
+    assert!(lie.reason().unwrap().starts_with("stamp lie: "), "{lie}");
 }
 
 #[test]

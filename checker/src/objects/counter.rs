@@ -79,3 +79,11 @@ impl Object for Counter {
         monitors::counter::decide(&self.ops)
     }
 }
+
+/// The object of a history without keys.
+#[cfg(test)]
+pub(super) fn tests_object(history: &History) -> Result<impl Object + use<>, super::KeyError> {
+    let (calls, functions) = (history.ids().collect(), super::Functions::of(history));
+    let (_, ops) = super::problem(history, calls, &functions, action)?;
+    Ok(Counter { ops })
+}

@@ -65,3 +65,13 @@ impl Object for List {
         monitors::list::decide(&self.ops, &self.lists)
     }
 }
+
+/// The object of a history without keys.
+#[cfg(test)]
+pub(super) fn tests_object(history: &History) -> Result<impl Object + use<>, super::KeyError> {
+    let (calls, functions) = (history.ids().collect(), super::Functions::of(history));
+    let mut lists = Lists::default();
+    let (_, ops) =
+        super::problem(history, calls, &functions, |function, call| action(function, call, &mut lists))?;
+    Ok(List { ops, lists })
+}

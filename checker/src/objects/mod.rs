@@ -10,6 +10,8 @@ pub(crate) mod queue;
 pub(crate) mod register;
 pub(crate) mod set;
 pub(crate) mod small;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 

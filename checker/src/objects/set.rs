@@ -158,3 +158,13 @@ impl Object for Element {
         monitors::set::decide_element(&self.ops)
     }
 }
+
+/// The object of a history without keys.
+#[cfg(test)]
+pub(super) fn tests_object(history: &History) -> Result<impl Object + use<>, KeyError> {
+    let (calls, functions) = (history.ids().collect(), Functions::of(history));
+    let mut lists = Lists::default();
+    let (_, ops) =
+        super::problem(history, calls, &functions, |function, call| action(function, call, &mut lists))?;
+    Ok(Set { ops, lists })
+}
